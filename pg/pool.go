@@ -1,0 +1,165 @@
+// Package pg is the way to PostgreSQL: pools, snapshots, streamed rows and classes of errors. It
+// knows nothing of Odoo.
+package pg
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config says how to reach PostgreSQL and within which limits to read. Durations of 0 mean none.
+type Config struct {
+	DSN              string        // key=value text or postgres:// URL
+	MaxConns         int32         // connections in the pool
+	StatementTimeout time.Duration // of one statement, streaming it included
+	LockTimeout      time.Duration // of waiting for a lock, as upgrades hold them
+	ConnectTimeout   time.Duration // of one connection attempt
+	// TransactionPooling is set where a PgBouncer in transaction mode stands between: nothing is
+	// prepared by name then. Its ignore_startup_parameters must list the session settings of Open,
+	// and the role must carry them as its defaults.
+	TransactionPooling bool
+}
+
+// Pool is a pool of connections that can only read, each statement in a REPEATABLE READ snapshot.
+type Pool struct {
+	pool *pgxpool.Pool
+}
+
+// Querier runs one statement; pools and snapshots are.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Open makes a pool. It does not connect: a database that is not there shows at the first query,
+// so that the service can start before it and recover without a restart.
+func Open(ctx context.Context, c Config) (*Pool, error) {
+	config, err := pgxpool.ParseConfig(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", withoutSecrets(err))
+	}
+	if c.MaxConns > 0 {
+		config.MaxConns = c.MaxConns
+	}
+	if c.ConnectTimeout > 0 {
+		config.ConnConfig.ConnectTimeout = c.ConnectTimeout
+	}
+	session := map[string]string{
+		"default_transaction_isolation": "repeatable read",
+		"default_transaction_read_only": "on",
+		"statement_timeout":             milliseconds(c.StatementTimeout),
+		"lock_timeout":                  milliseconds(c.LockTimeout),
+		// Planning with JIT costs more than it saves on statements of some milliseconds.
+		"jit":       "off",
+		"DateStyle": "ISO, YMD",
+		"TimeZone":  "UTC",
+		// Shortest text that reads back as the same float.
+		"extra_float_digits": "1",
+		"client_encoding":    "UTF8",
+	}
+	if c.TransactionPooling {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	for name, value := range session {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = "lateral"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("database pool: %w", withoutSecrets(err))
+	}
+	return &Pool{pool: pool}, nil
+}
+
+// Close waits for running statements and closes all connections.
+func (p *Pool) Close() { p.pool.Close() }
+
+// Ping fails where no connection can be had.
+func (p *Pool) Ping(ctx context.Context) error { return p.pool.Ping(ctx) }
+
+// Stat returns the pool's counters.
+func (p *Pool) Stat() *pgxpool.Stat { return p.pool.Stat() }
+
+// Query runs one statement in a snapshot of its own.
+func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.pool.Query(ctx, sql, args...)
+}
+
+// QueryRow runs one statement of one row in a snapshot of its own.
+func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return p.pool.QueryRow(ctx, sql, args...)
+}
+
+// Snapshot runs fn in one REPEATABLE READ, READ ONLY transaction, so that all statements of fn see
+// the database as of one instant.
+func (p *Pool) Snapshot(ctx context.Context, fn func(Querier) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, p.pool, options, func(tx pgx.Tx) error { return fn(tx) })
+}
+
+// Statement is SQL text with its parameters.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// Pipeline sends statements in one round trip, as one implicit transaction and so one snapshot.
+// The caller reads the results in order and must Close it.
+func (p *Pool) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	batch := &pgx.Batch{}
+	for _, s := range statements {
+		batch.Queue(s.SQL, s.Args...)
+	}
+	return &Pipeline{conn: conn, results: conn.SendBatch(ctx, batch)}, nil
+}
+
+// Pipeline is a batch of statements under way.
+type Pipeline struct {
+	conn    *pgxpool.Conn
+	results pgx.BatchResults
+}
+
+// Next returns the rows of the next statement. They must be closed before Next is called again.
+func (p *Pipeline) Next() (pgx.Rows, error) { return p.results.Query() }
+
+// Close reads what is left and gives the connection back.
+func (p *Pipeline) Close() error {
+	err := p.results.Close()
+	p.conn.Release()
+	return err
+}
+
+// Abandon gives up a pipeline whose results are not wanted: rather than read an answer of any
+// length to its end, it closes the connection, which makes the server stop at the next row.
+func (p *Pipeline) Abandon(ctx context.Context) {
+	conn := p.conn.Hijack()
+	_ = conn.PgConn().Close(canceled(ctx))
+}
+
+// canceled returns a context that has ended: closing with it skips the polite goodbye, which would
+// wait for the server to finish sending.
+func canceled(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	cancel()
+	return ctx
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// withoutSecrets keeps the password of a DSN out of an error's text.
+func withoutSecrets(err error) error {
+	if parse := new(pgconn.ParseConfigError); asParseError(err, &parse) {
+		return fmt.Errorf("cannot parse it: %w", parse.Unwrap())
+	}
+	return err
+}
