@@ -2,13 +2,9 @@
 // principal, and access: model ACL, record rules and field visibility, as Odoo decides them.
 package auth
 
-// Credentials are what Odoo's RPC wants of a user. Secret is a password or an API key; it is kept
-// sealed under the user's token and never logged.
-type Credentials struct {
-	UID    int64
-	Login  string
-	Secret string
-}
+// superuser is the id of OdooBot, the only user whose environment is in superuser mode without
+// sudo (Odoo 14.0–19.0: api.py and orm/environments.py, Environment.__new__): no ACL and no rules.
+const superuser = 1
 
 // Principal is one Odoo user in one company context: everything about the user that decides what a
 // read shows. It is immutable and may be shared by requests.
@@ -28,9 +24,38 @@ type Principal struct {
 	CompanyIDs []int64
 	CompanyID  int64
 	// Fingerprint identifies everything above and the policy it was made from: two principals with
-	// one fingerprint see the same.
+	// one fingerprint see the same. Of principals from a Directory this holds for the values of
+	// their rules too, which may come from other records than the user's; of principals from
+	// LoadPrincipal it holds for as long as those records do not change.
 	Fingerprint string
 
 	policy *Policy
-	// unexported memo of Access results follows
+	stamp  string
+	// userCompanies are all companies of the user, whatever the request allows: rules see them as
+	// user.env.companies, because they get the user with an empty context.
+	userCompanies []int64
+	// digest is the Fingerprint that LoadPrincipal gives, viewKey the part of it that decides which
+	// fields are visible.
+	digest  string
+	viewKey string
+	memo    *accessMemo
+	views   *viewCache // nil without a Directory
+}
+
+// Policy returns the policy the principal was made from.
+func (p *Principal) Policy() *Policy { return p.policy }
+
+// Stamp returns the cache signal (schema.Signals.Cache) up to which the principal is known to be
+// good. A reader that finds another signal in its snapshot must have the Directory renewed and
+// start again.
+func (p *Principal) Stamp() string { return p.stamp }
+
+// holdsAny reports whether the principal is in one of the groups.
+func (p *Principal) holdsAny(groups []int64) bool {
+	for _, id := range groups {
+		if p.Groups[id] {
+			return true
+		}
+	}
+	return false
 }

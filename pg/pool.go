@@ -132,6 +132,9 @@ type Pipeline struct {
 // Next returns the rows of the next statement. They must be closed before Next is called again.
 func (p *Pipeline) Next() (pgx.Rows, error) { return p.results.Query() }
 
+// Row reads the next statement's only row.
+func (p *Pipeline) Row(targets ...any) error { return p.results.QueryRow().Scan(targets...) }
+
 // Close reads what is left and gives the connection back.
 func (p *Pipeline) Close() error {
 	err := p.results.Close()
@@ -141,17 +144,13 @@ func (p *Pipeline) Close() error {
 
 // Abandon gives up a pipeline whose results are not wanted: rather than read an answer of any
 // length to its end, it closes the connection, which makes the server stop at the next row.
-func (p *Pipeline) Abandon(ctx context.Context) {
+func (p *Pipeline) Abandon() {
 	conn := p.conn.Hijack()
-	_ = conn.PgConn().Close(canceled(ctx))
-}
-
-// canceled returns a context that has ended: closing with it skips the polite goodbye, which would
-// wait for the server to finish sending.
-func canceled(ctx context.Context) context.Context {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	// A context that has ended skips the polite goodbye, which would wait for the server to finish
+	// sending.
+	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	return ctx
+	_ = conn.PgConn().Close(ended)
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

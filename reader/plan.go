@@ -38,6 +38,8 @@ type Context struct {
 	Companies []int64
 	// Extra holds any other keys; they make the plan Odoo's, since they may change anything.
 	Extra map[string]any
+
+	langSet, tzSet bool // the request says so itself, empty included
 }
 
 // Map returns the context as Odoo's RPC takes it.
@@ -97,7 +99,9 @@ const (
 	Value Shape = iota
 	// ID: a many2one as int id or null.
 	ID
-	// NamedID: a many2one as {"id": n, "name": …}, without name where the comodel has none; null.
+	// NamedID: a many2one as {"id": n, "name": …}; null. The name is missing where the comodel has
+	// none and where the user may not read the target: like Odoo's read, which shows the id of
+	// whatever a record points at, this shape never fails for the target's sake.
 	NamedID
 	// Object: a many2one as an object of Sub's fields; null.
 	Object

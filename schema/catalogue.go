@@ -2,7 +2,11 @@
 // types and grammar of domains, orders and field trees, and presets.
 package schema
 
-import "sort"
+import (
+	"sort"
+
+	"lateral/schema/facts"
+)
 
 // Relation tells what stands in the database behind a model.
 type Relation int
@@ -81,6 +85,10 @@ type Catalogue struct {
 	// Upgrading is set while modules wait to be installed, upgraded or removed: tables may not
 	// match the models, so reads are Odoo's business.
 	Upgrading bool
+	// Facts is what Odoo's sources say about the models, narrowed to the installed add-ons; nil
+	// where the series is unknown. What add-ons that it does not know change, it does not say: ask
+	// a model's Guard, LabelField and LabelSearch.
+	Facts *facts.Facts
 
 	models map[string]*Model
 }
@@ -130,6 +138,15 @@ type Model struct {
 	RecName string
 	// PlainDisplayName tells that display_name is provably the value of RecName.
 	PlainDisplayName bool
+	// LabelField is the field whose value display_name provably is, which need not be RecName;
+	// empty where that is not proven.
+	LabelField string
+	// LabelSearch lists the fields in which a search by label looks, where it provably is Odoo's
+	// default one: any of them for a positive operator, all for a negative one.
+	LabelSearch []string
+	// SelfRead tells that users read their own record of the model as superuser, where they ask
+	// for no other fields than Odoo's list of self-readable ones (res.users).
+	SelfRead bool
 	// ActiveName is the field of the archive flag ("active" or "x_active"), empty without one.
 	ActiveName string
 	// ParentName is the many2one to the parent in a hierarchy; ParentStore tells that the column
@@ -210,6 +227,8 @@ type StaticField struct {
 	BypassSearchAccess bool
 	// ReadDomain is the domain of an x2many field as the sources have it, where they have a list.
 	ReadDomain string
+	// Source is all that the sources say that is unusual about the field; nil for nothing.
+	Source *facts.Field
 }
 
 // GuardKind grades how much of a model Odoo's Python code decides.
@@ -219,8 +238,7 @@ const (
 	// Open models are read directly.
 	Open GuardKind = iota
 	// GuardedSearch models are read directly where their records are reached by id or relation,
-	// but domains and orders that name GuardedFields (any field where that is empty) on them are
-	// Odoo's business.
+	// but searches of them that name one of their Guard's terms are Odoo's business.
 	GuardedSearch
 	// Guarded models are read by Odoo alone.
 	Guarded
@@ -228,7 +246,18 @@ const (
 
 // Guard tells whether, and why, a model must be read through Odoo.
 type Guard struct {
-	Kind   GuardKind
-	Fields map[string]bool // of GuardedSearch: the fields of a domain or order that need Odoo
+	Kind GuardKind
+	// Terms, of GuardedSearch, lists what Odoo's code rewrites, see facts.Access.Terms.
+	Terms  []string
 	Reason string
+}
+
+// Rewrites reports whether a search of the model by this field and operator is Odoo's business.
+func (g Guard) Rewrites(field, operator string) bool {
+	return g.Kind == Guarded || facts.Access{Terms: g.Terms}.Rewrites(field, operator)
+}
+
+// RewritesOrder reports whether ordering the model by this field is Odoo's business.
+func (g Guard) RewritesOrder(field string) bool {
+	return g.Kind == Guarded || facts.Access{Terms: g.Terms}.RewritesOrder(field)
 }

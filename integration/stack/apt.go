@@ -129,19 +129,16 @@ func forbidDaemons() (restore func(), err error) {
 // mirror is the Debian mirror that apt uses on this machine; no mirror is named in this repository.
 func (a apt) mirror(ctx context.Context) (string, error) {
 	find := func() (string, error) {
-		output, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--no-release-info",
-			"--format", "$(COMPONENT) $(REPO_URI) $(SITE)", "Created-By: Packages").Output()
+		output, err := exec.CommandContext(ctx, "apt-get", "indextargets",
+			"--format", "$(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)", "Created-By: Packages").Output()
 		if err != nil {
 			return "", fmt.Errorf("apt-get indextargets: %w", err)
 		}
-		for line := range strings.Lines(string(output)) {
-			fields := strings.Fields(line)
-			// The main archive, neither its security part nor somebody else's packages.
-			if len(fields) >= 2 && fields[0] == "main" && strings.HasSuffix(strings.TrimRight(fields[1], "/"), "/debian") {
-				return strings.TrimRight(fields[1], "/"), nil
-			}
+		mirror, ok := pickMirror(string(output))
+		if !ok {
+			return "", errors.New("apt's sources name no Debian mirror")
 		}
-		return "", errors.New("apt's sources name no Debian mirror")
+		return mirror, nil
 	}
 	mirror, err := find()
 	if err == nil {
@@ -154,6 +151,18 @@ func (a apt) mirror(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return find()
+}
+
+// pickMirror finds the main archive among apt's index targets, one per line: neither its security part, which has few
+// packages, nor somebody else's.
+func pickMirror(targets string) (mirror string, ok bool) {
+	for line := range strings.Lines(targets) {
+		fields := strings.Fields(line)
+		if len(fields) == 4 && fields[0] == "Debian" && fields[1] == "Debian" && fields[2] == "main" {
+			return strings.TrimRight(fields[3], "/"), true
+		}
+	}
+	return "", false
 }
 
 // download fetches one package of another Debian suite into dir, with lists and a cache of its own: this machine's

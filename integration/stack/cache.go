@@ -114,11 +114,11 @@ func (c cache) lock(ctx context.Context, name string) (unlock func(), err error)
 
 // newRun makes a folder for one stack and locks it. The lock is handed on to every process of the stack, so it is free
 // only when all of them are gone.
-func (c cache) newRun(version string) (dir string, lock *os.File, err error) {
-	if err := c.sweepRuns(); err != nil {
+func (c cache) newRun(ctx context.Context, version string) (dir string, lock *os.File, err error) {
+	if err := c.sweepRuns(ctx); err != nil {
 		return "", nil, err
 	}
-	unlock, err := c.lock(context.Background(), "run")
+	unlock, err := c.lock(ctx, "run")
 	if err != nil {
 		return "", nil, err
 	}
@@ -142,8 +142,8 @@ func (c cache) newRun(version string) (dir string, lock *os.File, err error) {
 }
 
 // sweepRuns removes the folders of stacks whose processes are gone without having cleaned up.
-func (c cache) sweepRuns() error {
-	unlock, err := c.lock(context.Background(), "run")
+func (c cache) sweepRuns(ctx context.Context) error {
+	unlock, err := c.lock(ctx, "run")
 	if err != nil {
 		return err
 	}

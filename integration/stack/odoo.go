@@ -25,17 +25,16 @@ type odooDist interface {
 
 // odooConfig are the settings of one odoo.conf that differ from stack to stack.
 type odooConfig struct {
-	version    string
-	addons     string
-	dataDir    string
-	dbHost     string
-	dbPort     int
-	listen     string
-	port       int
-	eventPort  int
-	workers    int
-	dbFilter   string
-	withoutLog bool
+	version   string
+	addons    string
+	dataDir   string
+	dbHost    string
+	dbPort    int
+	listen    string
+	port      int
+	eventPort int
+	workers   int
+	dbFilter  string
 }
 
 // render writes the configuration file. Option names are those that 14.0 and 19.0 share but for the second port.
@@ -90,7 +89,7 @@ func installOdoo(ctx context.Context, version string, apt apt, account account) 
 	case "14.0":
 		return installOdoo14(ctx, apt, account)
 	default:
-		return nil, fmt.Errorf("no Odoo %q here: 19.0 and 14.0 are known", version)
+		return nil, fmt.Errorf("no local Odoo %s", version)
 	}
 }
 

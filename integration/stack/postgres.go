@@ -123,7 +123,7 @@ func (p *postgres) start(ctx context.Context) error {
 		return true, conn.Close(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("PostgreSQL does not answer: %w", err)
+		return fmt.Errorf("waiting for PostgreSQL: %w", err)
 	}
 	return nil
 }

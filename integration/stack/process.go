@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +23,7 @@ type processSpec struct {
 	argv   []string      // command and arguments
 	env    []string      // added to a minimal environment
 	dir    string        // working directory
+	input  string        // file to read from, instead of nothing
 	log    string        // file that takes both output streams
 	stop   string        // signal that asks for an orderly end, without SIG
 	grace  time.Duration // how long an orderly end may take before SIGKILL
@@ -43,6 +43,10 @@ type process struct {
 // this program is gone.
 func startProcess(spec processSpec, account account) (*process, error) {
 	argv := spec.argv
+	if spec.input != "" {
+		// The supervisor's own standard input is the pipe that ends it.
+		argv = append([]string{"/bin/sh", "-c", `input=$1; shift; exec "$@" <"$input"`, "input", spec.input}, argv...)
+	}
 	if spec.asUser {
 		argv = append(account.prefix(), argv...)
 	}
@@ -122,51 +126,6 @@ func run(ctx context.Context, spec processSpec, account account) error {
 		return p.failure()
 	}
 	return nil
-}
-
-// account is the operating system user that the servers run as.
-type account struct {
-	uid, gid int
-	drop     bool // this program is root and has to give that up
-}
-
-// currentAccount is the user nobody when this program is root, because PostgreSQL refuses root, and otherwise the user
-// who runs it.
-func currentAccount() (account, error) {
-	if os.Geteuid() != 0 {
-		return account{uid: os.Geteuid(), gid: os.Getegid()}, nil
-	}
-	nobody, err := lookupNobody()
-	if err != nil {
-		return account{}, err
-	}
-	nobody.drop = true
-	return nobody, nil
-}
-
-// prefix is the command that gives up root. The one capability that is kept lets the servers pass through folders on
-// the way to the cache which only root may enter, such as its home; it does not let them write anything.
-func (a account) prefix() []string {
-	if !a.drop {
-		return nil
-	}
-	return []string{
-		"setpriv", "--reuid", strconv.Itoa(a.uid), "--regid", strconv.Itoa(a.gid), "--clear-groups",
-		"--inh-caps", "-all,+dac_read_search", "--ambient-caps", "-all,+dac_read_search",
-	}
-}
-
-// own gives a file or a folder with all it contains to the account.
-func (a account) own(root string) error {
-	if !a.drop {
-		return nil
-	}
-	return filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, a.uid, a.gid)
-	})
 }
 
 // baseEnvironment is what every child gets: nothing of the developer's Python or locale settings, but what apt needs

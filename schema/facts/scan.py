@@ -13,7 +13,7 @@ and mixins. Keys of a part (each left out where it says nothing):
     inherit       parents and mixins;  inherits: {parent: link field}
     table, rec_name, rec_names_search, parent_name, active_name, order    the class attributes of that name
     auto          false;  table_query: true where _table_query is defined
-    has_name      true where the class declares the field `name` or `x_name` (the default _rec_name)
+    has_name      true where the class declares the field `name` (the default _rec_name)
     overrides     {method: "file:line"} of the reading methods it overrides;  super_only: those that just call super
     fields        {field: facts} of the fields with an attribute that no database or fields_get shows
 
@@ -54,7 +54,7 @@ ATTRIBUTES = {
 }
 MODEL_BASES = {"Model", "BaseModel", "AbstractModel", "TransientModel"}
 X2MANY = {"one2many", "many2many"}
-SKIPPED_FOLDERS = {"tests", "migrations", "upgrades", "static", "controllers", "node_modules"}
+SKIPPED_FOLDERS = {"tests", "migrations", "upgrades", "static"}
 # Names of the positional arguments of a field, after which all is given by keyword.
 POSITIONAL = {
     "many2one": ("comodel_name",), "one2many": ("comodel_name", "inverse_name"),
@@ -74,15 +74,15 @@ def literal(node, constants):
         return "?"
 
 
-def target_and_value(statement):
-    """(name, value) of `name = value` or `name: type = value`, else (None, None)."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target = statement.targets[0]
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        target = statement.target
-    else:
-        return None, None
-    return (target.id, statement.value) if isinstance(target, ast.Name) else (None, None)
+def assignments(statements):
+    """The (name, value) pairs of all `name = value`, `name = other = value` and `name: type = value`."""
+    for statement in statements:
+        targets = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        yield from ((target.id, statement.value) for target in targets if isinstance(target, ast.Name))
 
 
 def is_super_only(function):
@@ -134,6 +134,8 @@ def domain_kind(node, constants):
         return kinds.pop() if len(kinds) == 1 else "callable"
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Domain":
         return "list"
+    if isinstance(node, ast.Lambda) and isinstance(node.body, ast.Call) and getattr(node.body.func, "id", "") == "str":
+        return "string"
     return "callable"
 
 
@@ -144,12 +146,15 @@ def field_facts(name, kind, call, constants):
     value = {key: literal(node, constants) for key, node in args.items()}
     facts = {"type": kind}
 
-    if value.get("related_sudo", True) is not True:
+    if value.get("related") and value.get("compute_sudo", value.get("related_sudo", True)) is not True:
         facts["related_sudo"] = False
     if "compute_sudo" in value:
         facts["compute_sudo"] = value["compute_sudo"] is True
-    if value.get("auto_join") or value.get("bypass_search_access") or value.get("delegate"):
-        facts["bypass"] = True
+    if value.get("inherited"):
+        facts["inherited"] = True  # a field of a delegation parent, declared again
+    for key in ("auto_join", "bypass_search_access"):
+        if key in value:
+            facts["bypass"] = value[key] is not False  # also false counts: it takes an inherited one back
     for key in ("groups", "model_field", "search", "digits", "company_dependent", "sparse", "limit"):
         if value.get(key) not in (None, False, ""):
             facts[key] = "?" if value[key] == "?" else value[key]
@@ -178,7 +183,8 @@ def field_facts(name, kind, call, constants):
         facts["compute"] = value.get("compute", "") if isinstance(value.get("compute", ""), str) else "?"
         facts["store"] = value.get("store", False) is not False
     # Not written, but needed by finish(): what the inverse of a one2many looks like.
-    facts["_stored"] = value.get("store", "compute" not in value and "related" not in value) is not False
+    facts["_store"] = value.get("store", False if "compute" in value or "related" in value else None)
+    facts["_explicit"], facts["_args"] = "store" in value, args
     facts["_comodel"], facts["_inverse"] = value.get("comodel_name"), value.get("inverse_name")
     if value.get("delegate"):
         facts["_delegate"] = True
@@ -187,12 +193,15 @@ def field_facts(name, kind, call, constants):
 
 def read_class(node, path, constants, local_models):
     """The part of a model that one class gives, as (model name, part), or None where it is no model."""
-    own = dict(filter(lambda pair: pair[0], map(target_and_value, node.body)))
+    own = dict(assignments(node.body))
     constants = {**constants, **own}
     bases = {getattr(b, "attr", getattr(b, "id", "")) for b in node.bases}
-    parents = [local_models[b] for b in sorted(bases) if b in local_models]
-    if not (bases & MODEL_BASES or parents) or not {"_name", "_inherit"} & own.keys():
+    local_bases = [local_models[b] for b in sorted(bases) if b in local_models]
+    if not (bases & MODEL_BASES or local_bases):
         return None
+    if not {"_name", "_inherit"} & own.keys():
+        return "", {}  # only there for other classes to derive from (_register = False)
+    parents = [base for base in local_bases if base]
     inherit = literal(own["_inherit"], constants) if "_inherit" in own else []
     inherit = [inherit] if isinstance(inherit, str) else list(inherit or [])
     model = literal(own["_name"], constants) if "_name" in own else None
@@ -228,17 +237,14 @@ def read_class(node, path, constants, local_models):
                     super_only.append(statement.name)
             if statement.name in ATTRIBUTES:  # a property: known only at run time
                 part[ATTRIBUTES[statement.name]] = "?"
-            continue
-        name, value = target_and_value(statement)
-        if name is None:
-            continue
+    for name, value in assignments(node.body):
         if name in METHODS:
-            overrides[name] = f"{path}:{statement.lineno}"
+            overrides[name] = f"{path}:{value.lineno}"
         elif name == "_table_query" and literal(value, {}) is not None:
             part["table_query"] = True
         elif isinstance(value, ast.Call) and (kind := field_type(value, constants)):
             fields[name] = field_facts(name, kind, value, constants)
-            if name in ("name", "x_name"):
+            if name == "name":
                 part["has_name"] = True
     if overrides:
         part["overrides"] = overrides
@@ -255,13 +261,12 @@ def read_file(path, root):
     """The (model, part) pairs of one file."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except SyntaxError:
-        return  # a template with placeholders; no code that Odoo would import
+    except SyntaxError as error:
+        print(f"{path}: left out: {error}", file=sys.stderr)
+        return
     constants, local_models = {}, {}
+    constants.update(assignments(tree.body))
     for statement in tree.body:
-        name, value = target_and_value(statement)
-        if name:
-            constants[name] = value
         if isinstance(statement, ast.ImportFrom) and statement.module == "odoo.fields":
             constants.update((alias.asname or alias.name, "field class") for alias in statement.names)
     for node in tree.body:
@@ -269,7 +274,8 @@ def read_file(path, root):
         for inner in [node, *getattr(node, "body", [])] if isinstance(node, (ast.If, ast.Try)) else [node]:
             if isinstance(inner, ast.ClassDef) and (found := read_class(inner, path.relative_to(root), constants, local_models)):
                 local_models[inner.name] = found[0]
-                yield found
+                if found[0]:
+                    yield found
 
 
 def load_order(root):
@@ -290,12 +296,23 @@ def load_order(root):
 
 
 def lookup(models, model, field, seen=()):
-    """The definitions of a field of a model, own and inherited."""
+    """The definitions of a field of a model and its mixins, else of a model it delegates to, marked as not stored."""
+    found = []
     for part in models.get(model, ()) if model not in seen else ():
-        if field in part["fields"]:
-            yield part["fields"][field]
-        for parent in [*part.get("inherit", ()), *part.get("inherits", ())]:
-            yield from lookup(models, parent, field, (*seen, model))
+        found += [part["fields"][field]] if field in part["fields"] else []
+        for parent in part.get("inherit", ()):
+            found += lookup(models, parent, field, (*seen, model))
+    for part in models.get(model, ()) if not found and model not in seen else ():
+        for parent in part.get("inherits", ()):
+            delegated = lookup(models, parent, field, (*seen, model))
+            found += [{**facts, "_store": False, "_explicit": False} for facts in delegated]
+    return found
+
+
+def is_stored(definitions):
+    """Whether a field is a column: what the last definition says that speaks of it, else whether none computes it."""
+    explicit = [facts["_store"] for facts in definitions if facts["_explicit"]]
+    return explicit[-1] is not False if explicit else all(facts["_store"] is None for facts in definitions)
 
 
 def finish(models):
@@ -304,14 +321,18 @@ def finish(models):
         for part in parts:
             for name, facts in part["fields"].items():
                 if facts["type"] == "one2many" and facts["_inverse"]:
-                    inverse = list(lookup(models, facts["_comodel"], facts["_inverse"]))
-                    if inverse and not inverse[-1]["_stored"]:
+                    inverse = lookup(models, facts["_comodel"], facts["_inverse"])
+                    if inverse and not is_stored(inverse):
                         facts["inverse_stored"] = False
                     if any(f["type"] == "many2one_reference" for f in inverse):
                         facts["inverse_type"] = "many2one_reference"
-                # A field that elsewhere is a column or a computation, and here becomes related.
-                if "_related" in facts and len([p for p in parts if name in p["fields"]]) > 1:
+                # A field that elsewhere is a column or a computation, and here becomes related. Where an add-on gives
+                # it a compute method too, Odoo still follows the path, but with the reader's rights.
+                others = [p["fields"][name] for p in parts if name in p["fields"] and p["fields"][name] is not facts]
+                if "_related" in facts and others:
                     facts["related"] = facts["_related"]
+                    if any("compute" in other["_args"] for other in others):
+                        facts["related_sudo"] = False
     for parts in models.values():
         for part in parts:
             kept = {}

@@ -19,7 +19,7 @@ child=$!
 stop() {
 	kill -s "$signal" "$child" 2>/dev/null
 	left=$((grace * 10))
-	while kill -0 -- "-$child" 2>/dev/null && [ "$left" -gt 0 ]; do
+	while kill -s 0 -- "-$child" 2>/dev/null && [ "$left" -gt 0 ]; do
 		sleep 0.1
 		left=$((left - 1))
 	done
@@ -39,7 +39,7 @@ exec 4<&-
 wait "$child"
 code=$?
 # A trapped signal ends the first wait early; the second one then has the command's own answer.
-if kill -0 "$child" 2>/dev/null; then
+if kill -s 0 "$child" 2>/dev/null; then
 	wait "$child"
 	code=$?
 fi

@@ -1,0 +1,54 @@
+# Everything a developer runs. `make help` lists it.
+
+GO        ?= go
+BIN       := bin/lateral
+FUZZTIME  ?= 30s
+# Tests with a real Odoo share one machine: packages run one after the other, so that two cores do,
+# and the first run installs and prepares Odoo.
+TIMEOUT   ?= 60m
+PARALLEL  ?= 1
+UNIT      = $$($(GO) list ./... | grep -v /integration)
+
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test/unit test/race test/integration lint fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/lateral
+	$(GO) build -trimpath -o $(BIN) ./cmd/lateral
+
+demo: build ## bring up a real Odoo with demo data, serve it, and read a sale order (stays up on a terminal)
+	$(BIN) demo $(ARGS)
+
+test: ## run all tests, those with a real PostgreSQL and Odoo included, with the race detector
+	$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./...
+
+test/unit: ## run the tests that need nothing but Go
+	$(GO) test -timeout 5m $(UNIT)
+
+test/race: ## the same with the race detector
+	$(GO) test -race -timeout 10m $(UNIT)
+
+test/integration: ## run the tests that need a real PostgreSQL and Odoo
+	$(GO) test -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./integration/...
+
+lint: ## vet, format check and staticcheck
+	$(GO) vet ./...
+	@unformatted=$$($(GO) run $(GOFUMPT) -l .); if [ -n "$$unformatted" ]; then \
+		echo "not formatted (gofumpt -w):"; echo "$$unformatted"; exit 1; fi
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz: ## fuzz every fuzz target for FUZZTIME each
+	@set -e; for package in $(UNIT); do \
+		dir=$$($(GO) list -f '{{.Dir}}' $$package); \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/*_test.go 2>/dev/null); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; done
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"lateral/server"
+)
+
+// settings is the whole configuration. Its keys are the same in the file, in the environment
+// (database.dsn is LATERAL_DATABASE_DSN) and as flags (--database-dsn). Some names are those the
+// seed product's system parameters have.
+type settings struct {
+	Listen          string        `koanf:"listen" help:"address to listen on"`
+	ShutdownTimeout time.Duration `koanf:"shutdown_timeout" help:"how long running requests may take after a signal to stop"`
+
+	Database  databaseSettings `koanf:"database"`
+	Odoo      odooSettings     `koanf:"odoo"`
+	Filestore string           `koanf:"filestore" help:"folder of the database's attachments (filestore/<database>); empty: binaries in it are read through Odoo"`
+	Presets   string           `koanf:"presets" help:"folder of presets; empty: none"`
+
+	AccessTokenExpiresIn  int    `koanf:"access_token_expires_in" help:"lifetime of access tokens in seconds, 0: no expiry"`
+	RefreshTokenExpiresIn int    `koanf:"refresh_token_expires_in" help:"lifetime of refresh tokens in seconds, 0: no expiry"`
+	MaxTokens             int    `koanf:"max_tokens" help:"tokens kept in memory; beyond, the longest unused go"`
+	CORS                  string `koanf:"cors_parameter_value_in_all_routes" help:"value of Access-Control-Allow-Origin; empty: not sent"`
+	EscapeUnicode         bool   `koanf:"u_escape_characters_for_unicode_in_responses" help:"write non-ASCII characters as \\u escapes"`
+
+	Limits limitSettings `koanf:"limits"`
+	Log    logSettings   `koanf:"log"`
+}
+
+type databaseSettings struct {
+	DSN                string        `koanf:"dsn" help:"PostgreSQL of Odoo: postgres:// URL or key=value text" secret:"dsn"`
+	MaxConns           int           `koanf:"max_conns" help:"connections in the pool"`
+	StatementTimeout   time.Duration `koanf:"statement_timeout" help:"longest time of one statement, streaming included; 0: none"`
+	LockTimeout        time.Duration `koanf:"lock_timeout" help:"longest wait for a lock, as upgrades hold them; 0: none"`
+	ConnectTimeout     time.Duration `koanf:"connect_timeout" help:"longest time of one connection attempt"`
+	TransactionPooling bool          `koanf:"transaction_pooling" help:"a PgBouncer in transaction mode stands between"`
+}
+
+type odooSettings struct {
+	URL      string        `koanf:"url" help:"address of Odoo, http://host:port"`
+	Database string        `koanf:"database" help:"name of the database, as Odoo knows it"`
+	Timeout  time.Duration `koanf:"timeout" help:"longest time of one call"`
+	MaxConns int           `koanf:"max_conns" help:"calls of Odoo at once"`
+}
+
+type limitSettings struct {
+	Body           int           `koanf:"body" help:"longest request body in bytes"`
+	Header         int           `koanf:"header" help:"longest URL and headers in bytes"`
+	Connections    int           `koanf:"connections" help:"open connections"`
+	InFlight       int           `koanf:"in_flight" help:"requests worked on at once; 0: no limit"`
+	Page           int64         `koanf:"page" help:"records of one page; 0: no limit"`
+	Buffer         int           `koanf:"buffer" help:"bytes of a page that is answered whole; longer ones are streamed"`
+	Rate           float64       `koanf:"rate" help:"requests per second of one token; 0: no limit"`
+	Burst          int           `koanf:"burst" help:"requests that a token may make at once within its rate"`
+	ReadTimeout    time.Duration `koanf:"read_timeout" help:"longest time to receive a request"`
+	WriteTimeout   time.Duration `koanf:"write_timeout" help:"longest time to send one piece of an answer (64 KiB)"`
+	IdleTimeout    time.Duration `koanf:"idle_timeout" help:"longest time between two requests of a connection"`
+	RequestTimeout time.Duration `koanf:"request_timeout" help:"longest time until an answer begins"`
+}
+
+type logSettings struct {
+	Format string `koanf:"format" help:"json or text"`
+	Level  string `koanf:"level" help:"debug, info, warn or error"`
+	Access bool   `koanf:"access" help:"log every request, not only failures"`
+}
+
+// defaults returns the settings where nothing else is said.
+func defaults() settings {
+	http := server.DefaultConfig()
+	return settings{
+		Listen:          "127.0.0.1:8070",
+		ShutdownTimeout: 30 * time.Second,
+		Database: databaseSettings{
+			MaxConns:         max(8, 4*runtime.NumCPU()),
+			StatementTimeout: 2 * time.Minute,
+			LockTimeout:      5 * time.Second,
+			ConnectTimeout:   5 * time.Second,
+		},
+		Odoo:                  odooSettings{Timeout: 2 * time.Minute, MaxConns: 16},
+		AccessTokenExpiresIn:  int(http.AccessLifetime / time.Second),
+		RefreshTokenExpiresIn: int(http.RefreshLifetime / time.Second),
+		MaxTokens:             100_000,
+		CORS:                  http.CORS,
+		Limits: limitSettings{
+			Body: http.MaxBody, Header: http.MaxHeader, Connections: http.MaxConns, InFlight: http.MaxInFlight,
+			Page: http.MaxPage, Buffer: http.BufferSize, Rate: http.RatePerToken, Burst: http.RateBurst,
+			ReadTimeout: http.ReadTimeout, WriteTimeout: http.WriteTimeout,
+			IdleTimeout: http.IdleTimeout, RequestTimeout: http.RequestTimeout,
+		},
+		Log: logSettings{Format: "text", Level: "info", Access: true},
+	}
+}
+
+// validate names all that is missing or wrong, by key.
+func (s settings) validate() error {
+	var wrong []error
+	need := func(value, key string) {
+		if value == "" {
+			wrong = append(wrong, fmt.Errorf("%s is not set (file: %s, environment: %s, flag: --%s)", key, key, envName(key), flagName(key)))
+		}
+	}
+	need(s.Listen, "listen")
+	need(s.Database.DSN, "database.dsn")
+	need(s.Odoo.URL, "odoo.url")
+	need(s.Odoo.Database, "odoo.database")
+	if s.Database.MaxConns < 1 || s.Odoo.MaxConns < 1 || s.MaxTokens < 1 {
+		wrong = append(wrong, errors.New("database.max_conns, odoo.max_conns and max_tokens must be at least 1"))
+	}
+	for key, d := range map[string]time.Duration{
+		"shutdown_timeout": s.ShutdownTimeout, "database.statement_timeout": s.Database.StatementTimeout,
+		"database.lock_timeout": s.Database.LockTimeout, "database.connect_timeout": s.Database.ConnectTimeout,
+		"odoo.timeout": s.Odoo.Timeout,
+	} {
+		if d < 0 {
+			wrong = append(wrong, fmt.Errorf("%s must not be negative", key))
+		}
+	}
+	if _, err := newLogger(s.Log, nil); err != nil {
+		wrong = append(wrong, err)
+	}
+	return errors.Join(wrong...)
+}
+
+// http returns the server's part of the settings.
+func (s settings) http() server.Config {
+	return server.Config{
+		AccessLifetime:  time.Duration(s.AccessTokenExpiresIn) * time.Second,
+		RefreshLifetime: time.Duration(s.RefreshTokenExpiresIn) * time.Second,
+		CORS:            s.CORS,
+		EscapeUnicode:   s.EscapeUnicode,
+		MaxBody:         s.Limits.Body,
+		MaxHeader:       s.Limits.Header,
+		MaxConns:        s.Limits.Connections,
+		MaxInFlight:     s.Limits.InFlight,
+		MaxPage:         s.Limits.Page,
+		BufferSize:      s.Limits.Buffer,
+		RatePerToken:    s.Limits.Rate,
+		RateBurst:       s.Limits.Burst,
+		ReadTimeout:     s.Limits.ReadTimeout,
+		WriteTimeout:    s.Limits.WriteTimeout,
+		IdleTimeout:     s.Limits.IdleTimeout,
+		RequestTimeout:  s.Limits.RequestTimeout,
+		AccessLog:       s.Log.Access,
+	}
+}

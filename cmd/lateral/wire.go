@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"lateral/auth"
+	"lateral/pg"
+	"lateral/reader"
+	"lateral/schema"
+	"lateral/server"
+	"lateral/writer"
+)
+
+// catalogueTimeout is how long loading the catalogue may take.
+const catalogueTimeout = 2 * time.Minute
+
+// service is everything of one running lateral.
+type service struct {
+	server  *server.Server
+	presets *presetFolder
+	log     *slog.Logger
+
+	pool *pg.Pool
+	odoo *writer.XMLRPC
+}
+
+// newService wires a service. It connects to nothing: what is not there yet shows at the first use.
+func newService(ctx context.Context, s settings, log *slog.Logger) (*service, error) {
+	pool, err := pg.Open(ctx, pg.Config{
+		DSN:                s.Database.DSN,
+		MaxConns:           int32(min(s.Database.MaxConns, 10_000)),
+		StatementTimeout:   s.Database.StatementTimeout,
+		LockTimeout:        s.Database.LockTimeout,
+		ConnectTimeout:     s.Database.ConnectTimeout,
+		TransactionPooling: s.Database.TransactionPooling,
+	})
+	if err != nil {
+		return nil, err
+	}
+	metrics := server.NewMetrics()
+	metrics.WatchPool(func() server.Pool { return poolState(pool) })
+	odoo := writer.NewXMLRPC(writer.Config{
+		URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns,
+		Observe: metrics.ObserveOdoo,
+	})
+	source := &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{})}
+	source.holder = schema.NewHolder(source.loadCatalogue, catalogueTimeout)
+	presets := &presetFolder{dir: s.Presets, catalogue: source.catalogue, log: log}
+	read := reader.New(reader.Deps{
+		Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: odoo,
+		Filestore: s.Filestore, Log: log, Observe: metrics,
+	})
+	http, err := server.New(server.Deps{
+		Reader:    server.ReaderOf(read),
+		Odoo:      odoo,
+		Tokens:    auth.NewTokens(auth.NewMemory(s.MaxTokens, time.Now), time.Now),
+		Users:     source,
+		Catalogue: source.holder.Current,
+		Presets:   presets.of,
+		Checks: []server.Check{
+			{Name: "database", Probe: source.probeDatabase},
+			{Name: "catalogue", Probe: source.probeCatalogue},
+			{Name: "odoo", Probe: func(ctx context.Context) error { return probeOdoo(ctx, odoo, s.Odoo.URL) }},
+		},
+		Metrics: metrics,
+		Log:     log,
+	}, s.http())
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &service{server: http, presets: presets, log: log, pool: pool, odoo: odoo}, nil
+}
+
+// close frees what the service holds, after its server has stopped.
+func (s *service) close() {
+	s.odoo.Close()
+	s.pool.Close()
+}
+
+func poolState(pool *pg.Pool) server.Pool {
+	stat := pool.Stat()
+	return server.Pool{
+		Max: int64(stat.MaxConns()), Total: int64(stat.TotalConns()),
+		Acquired: int64(stat.AcquiredConns()), Idle: int64(stat.IdleConns()),
+		Waited: stat.EmptyAcquireCount(), WaitTime: stat.EmptyAcquireWaitTime(),
+	}
+}
+
+// source is the database behind catalogue and users.
+type source struct {
+	pool      *pg.Pool
+	holder    *schema.Holder
+	directory *auth.Directory
+}
+
+func (s *source) loadCatalogue(ctx context.Context) (*schema.Catalogue, error) {
+	var c *schema.Catalogue
+	err := s.pool.Snapshot(ctx, func(q pg.Querier) (err error) {
+		c, err = schema.Load(ctx, q)
+		return err
+	})
+	return c, err
+}
+
+// catalogue returns the catalogue in use and loads the first. That is loaded twice: which
+// signal it belongs to can only be asked once its features are known, and a catalogue without one
+// would have to be loaded again by the first read.
+func (s *source) catalogue(ctx context.Context) (*schema.Catalogue, error) {
+	if c := s.holder.Current(); c != nil {
+		return c, nil
+	}
+	c, err := s.holder.Refresh(ctx, "")
+	if err != nil {
+		return nil, asReadError(err)
+	}
+	var signals schema.Signals
+	err = s.pool.QueryRow(ctx, schema.SignalStatement(c.Features)).Scan(&signals.Registry, &signals.Cache)
+	if err == nil {
+		c, err = s.holder.Refresh(ctx, signals.Registry)
+	}
+	return c, asReadError(err)
+}
+
+// User implements server.Users.
+func (s *source) User(ctx context.Context, uid int64) (server.User, error) {
+	c, err := s.catalogue(ctx)
+	if err != nil {
+		return server.User{}, err
+	}
+	p, err := s.directory.Principal(ctx, s.pool, c, uid, nil)
+	if err != nil {
+		return server.User{}, asReadError(err)
+	}
+	return server.User{Lang: p.Lang, Tz: p.Tz, CompanyID: p.DefaultCompany}, nil
+}
+
+func (s *source) probeDatabase(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("the database server cannot be reached: %w", err)
+	}
+	return nil
+}
+
+func (s *source) probeCatalogue(ctx context.Context) error {
+	if _, err := s.catalogue(ctx); err != nil {
+		return fmt.Errorf("the models cannot be read from the database: %w", err)
+	}
+	return nil
+}
+
+func probeOdoo(ctx context.Context, odoo *writer.XMLRPC, address string) error {
+	if _, err := odoo.Version(ctx); err != nil {
+		return fmt.Errorf("no Odoo can be reached at %s: %w", address, err)
+	}
+	return nil
+}
+
+// asReadError gives errors of the database the kinds that the reader's have.
+func asReadError(err error) error {
+	var known *reader.Error
+	if err == nil || errors.As(err, &known) || errors.Is(err, auth.ErrUserGone) {
+		return err
+	}
+	kind := reader.Internal
+	switch pg.Classify(err) {
+	case pg.Unavailable, pg.Canceled:
+		kind = reader.DatabaseUnavailable
+	case pg.Timeout:
+		kind = reader.Timeout
+	}
+	return &reader.Error{Kind: kind, Message: "the database cannot be read", Err: err}
+}

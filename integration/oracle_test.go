@@ -1,0 +1,529 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lateral/auth"
+	"lateral/schema"
+	"lateral/writer"
+)
+
+// This file asks Odoo what it would answer: search, and read level by level, as the user, over
+// XML-RPC. It shares with lateral the transport and the catalogue's types of fields, and nothing of
+// the reader.
+
+// want is one field of a tree to read.
+type want struct {
+	name string
+	form schema.Form
+	sub  []want
+}
+
+// object is a JSON object with the order of its keys.
+type object []member
+
+type member struct {
+	key   string
+	value any
+}
+
+// outcome is how a read ended: with records, or with a refusal.
+type outcome struct {
+	refusal string // "": answered; refusedAccess, refusedInput or refusedMissing
+	text    string // of a refusal
+	records []object
+	ids     []int64 // of the records
+	path    string  // which way lateral went
+}
+
+// Refusals of a read.
+const (
+	refusedAccess  = "denied"
+	refusedInput   = "invalid"
+	refusedMissing = "not found"
+)
+
+// errUnanswerable is met where XML-RPC cannot carry what Odoo would answer.
+var errUnanswerable = errors.New("XML-RPC cannot carry the answer")
+
+// oracle answers reads through Odoo.
+type oracle struct {
+	odoo      writer.Caller
+	catalogue *schema.Catalogue
+	who       auth.Credentials
+	context   map[string]any
+	// total orders the records of x2many fields by their model's order and the id, rather than
+	// as Odoo's read has them: where only ties are in the way, this is how lateral has them.
+	total bool
+}
+
+// errSeveral is what a one-record form of several records is refused with.
+var errSeveral = errors.New("several records in one-record form")
+
+// refusalOf tells what an error of Odoo's means.
+func refusalOf(err error) (string, error) {
+	if errors.Is(err, errSeveral) {
+		return refusedInput, nil
+	}
+	fault, ok := errors.AsType[*writer.Fault](err)
+	if !ok {
+		return "", err
+	}
+	switch fault.Kind {
+	case writer.Access, writer.AccessDenied:
+		return refusedAccess, nil
+	case writer.ReturnedNone, writer.Unreturnable:
+		return "", errUnanswerable
+	case writer.Unavailable, writer.Timeout, writer.Canceled, writer.TooLarge:
+		return "", err
+	}
+	return refusedInput, nil
+}
+
+// search returns the ids that Odoo finds.
+func (o oracle) search(ctx context.Context, model string, domain []any, order string, offset, limit int64) ([]int64, error) {
+	kwargs := map[string]any{"context": o.context}
+	if order != "" {
+		kwargs["order"] = order
+	}
+	if offset > 0 {
+		kwargs["offset"] = offset
+	}
+	if limit > 0 {
+		kwargs["limit"] = limit
+	}
+	if domain == nil {
+		domain = []any{}
+	}
+	result, err := o.odoo.Execute(ctx, o.who, model, "search", []any{domain}, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	return int64s(result)
+}
+
+func int64s(v any) ([]int64, error) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list of ids", v)
+	}
+	ids := make([]int64, len(list))
+	for i, item := range list {
+		if ids[i], ok = item.(int64); !ok {
+			return nil, fmt.Errorf("%T is no id", item)
+		}
+	}
+	return ids, nil
+}
+
+// objects reads records of a model and returns them by id. flat is the top level of an answer
+// without a preset, whose plain relations are written in another way.
+func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []want, flat bool) (map[int64]object, error) {
+	m := o.catalogue.Model(model)
+	fields := make([]any, 0, len(wants)+1)
+	for _, w := range wants {
+		if w.name != "id" {
+			fields = append(fields, w.name)
+		}
+	}
+	if len(fields) == 0 {
+		fields = append(fields, "id")
+	}
+	byID := make(map[int64]object, len(ids))
+	rows := map[int64]map[string]any{}
+	if len(ids) > 0 {
+		kwargs := map[string]any{"fields": fields, "load": "", "context": o.context}
+		result, err := o.odoo.Execute(ctx, o.who, model, "read", []any{ids}, kwargs)
+		if err != nil {
+			return nil, err
+		}
+		list, ok := result.([]any)
+		if !ok {
+			return nil, fmt.Errorf("read of %s returned a %T", model, result)
+		}
+		for _, item := range list {
+			row := item.(map[string]any)
+			rows[row["id"].(int64)] = row
+		}
+	}
+	for id := range rows {
+		byID[id] = make(object, 0, len(wants))
+	}
+	for _, w := range wants {
+		f := m.Field(w.name)
+		if f == nil {
+			return nil, fmt.Errorf("%s has no field %s", model, w.name)
+		}
+		values, err := o.column(ctx, f, w, flat, rows)
+		if err != nil {
+			return nil, err
+		}
+		for id := range rows {
+			byID[id] = append(byID[id], member{w.name, values[id]})
+		}
+	}
+	return byID, nil
+}
+
+// column encodes one field of some records as contract.md has it.
+func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, rows map[int64]map[string]any) (map[int64]any, error) {
+	values := make(map[int64]any, len(rows))
+	named := w.form == schema.Plain && flat && f.Type == schema.Many2one
+	if o.total && f.Type.X2many() {
+		if err := o.sortTargets(ctx, f, rows); err != nil {
+			return nil, err
+		}
+	}
+	if w.form == schema.Plain && !named {
+		for id, row := range rows {
+			value, err := encodePlain(f, flat, row[f.Name])
+			if err != nil {
+				return nil, fmt.Errorf("%s.%s: %w", f.Model.Name, f.Name, err)
+			}
+			values[id] = value
+		}
+		return values, nil
+	}
+	targets := make(map[int64][]int64, len(rows))
+	var all []int64
+	for id, row := range rows {
+		ids, err := targetIDs(row[f.Name])
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", f.Model.Name, f.Name, err)
+		}
+		if w.form == schema.OneRecord && f.Type.X2many() && len(ids) > 1 {
+			return nil, errSeveral
+		}
+		targets[id] = ids
+		all = append(all, ids...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	sub := w.sub
+	if named {
+		sub = []want{{name: "id"}}
+		if o.catalogue.Model(f.Comodel).Field("name") != nil {
+			sub = append(sub, want{name: "name"})
+		}
+	}
+	documents, err := o.objects(ctx, f.Comodel, all, sub, false)
+	if err != nil {
+		return nil, err
+	}
+	for id, ids := range targets {
+		list := make([]any, 0, len(ids))
+		for _, target := range ids {
+			if document, ok := documents[target]; ok {
+				list = append(list, document)
+			}
+		}
+		switch {
+		case w.form == schema.List:
+			values[id] = list
+		case len(list) == 0:
+			values[id] = nil
+		default:
+			values[id] = list[0]
+		}
+	}
+	return values, nil
+}
+
+// sortTargets brings the ids of an x2many into a total order.
+func (o oracle) sortTargets(ctx context.Context, f *schema.Field, rows map[int64]map[string]any) error {
+	var all []int64
+	for _, row := range rows {
+		ids, err := targetIDs(row[f.Name])
+		if err != nil {
+			return err
+		}
+		all = append(all, ids...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	searched := o
+	searched.context = maps.Clone(o.context)
+	searched.context["active_test"] = false
+	sorted, err := searched.search(ctx, f.Comodel, []any{[]any{"id", "in", all}}, o.totalOrder(f.Comodel, ""), 0, 0)
+	if err != nil {
+		return err
+	}
+	rank := make(map[int64]int, len(sorted))
+	for i, id := range sorted {
+		rank[id] = i
+	}
+	for _, row := range rows {
+		if list, ok := row[f.Name].([]any); ok {
+			slices.SortStableFunc(list, func(a, b any) int { return rank[a.(int64)] - rank[b.(int64)] })
+		}
+	}
+	return nil
+}
+
+// targetIDs returns the ids of a relational value.
+func targetIDs(v any) ([]int64, error) {
+	switch v := v.(type) {
+	case bool, nil:
+		return nil, nil
+	case int64:
+		return []int64{v}, nil
+	case []any:
+		if len(v) == 2 {
+			if _, pair := v[1].(string); pair {
+				v = v[:1]
+			}
+		}
+		return int64s(v)
+	}
+	return nil, fmt.Errorf("%T is no relation", v)
+}
+
+// encodePlain encodes a value without nested fields.
+func encodePlain(f *schema.Field, flat bool, v any) (any, error) {
+	switch f.Type {
+	case schema.Boolean:
+		if v == true || v == int64(1) {
+			return true, nil
+		}
+		return nil, nil
+	case schema.Many2one, schema.One2many, schema.Many2many:
+		ids, err := targetIDs(v)
+		if err != nil {
+			return nil, err
+		}
+		list := make([]any, len(ids))
+		for i, id := range ids {
+			list[i] = float64(id)
+		}
+		switch {
+		case len(list) == 0:
+			return nil, nil
+		case f.Type == schema.Many2one, !flat && len(list) == 1:
+			return list[0], nil
+		}
+		return list, nil
+	case schema.Reference:
+		text, _ := v.(string)
+		_, id, ok := strings.Cut(text, ",")
+		if !ok {
+			return nil, nil
+		}
+		n, err := strconv.ParseFloat(id, 64)
+		if err != nil || !flat {
+			return n, err
+		}
+		return []any{n}, nil
+	case schema.Binary, schema.Image:
+		if text, ok := v.(string); ok && text != "" {
+			return strings.NewReplacer("\n", "", "\r", "").Replace(text), nil
+		}
+		return nil, nil
+	}
+	return encodeScalar(v), nil
+}
+
+// encodeScalar writes what is falsy, and no number, as null.
+func encodeScalar(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if !v {
+			return nil
+		}
+	case string:
+		if v == "" {
+			return nil
+		}
+	case int64:
+		return float64(v)
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		return plainJSON(v)
+	case map[string]any:
+		if len(v) == 0 {
+			return nil
+		}
+		return plainJSON(v)
+	}
+	return v
+}
+
+// plainJSON makes structured values comparable with decoded JSON.
+func plainJSON(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = plainJSON(item)
+		}
+		return list
+	case map[string]any:
+		keys := make(map[string]any, len(v))
+		for key, item := range v {
+			keys[key] = plainJSON(item)
+		}
+		return keys
+	}
+	return v
+}
+
+// decodeObject reads one document of lateral's, keeping the order of keys.
+func decodeObject(document []byte) (object, error) {
+	if !json.Valid(document) {
+		return nil, fmt.Errorf("not JSON: %.300s", document)
+	}
+	value, err := decodeValue(json.NewDecoder(bytes.NewReader(document)))
+	if err != nil {
+		return nil, err
+	}
+	decoded, ok := value.(object)
+	if !ok {
+		return nil, fmt.Errorf("no JSON object: %.300s", document)
+	}
+	return decoded, nil
+}
+
+func decodeValue(decoder *json.Decoder) (any, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token {
+	case json.Delim('{'):
+		members := object{}
+		for decoder.More() {
+			key, err := decoder.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := decodeValue(decoder)
+			if err != nil {
+				return nil, err
+			}
+			members = append(members, member{key.(string), value})
+		}
+		_, err = decoder.Token()
+		return members, err
+	case json.Delim('['):
+		list := []any{}
+		for decoder.More() {
+			value, err := decodeValue(decoder)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err = decoder.Token()
+		return list, err
+	}
+	return token, nil
+}
+
+// difference describes where two values differ first, "" where they do not.
+func difference(path string, lateral, odoo any) string {
+	here := func() string { return fmt.Sprintf("%s: lateral %s, Odoo %s", path, show(lateral), show(odoo)) }
+	switch want := odoo.(type) {
+	case object:
+		got, ok := lateral.(object)
+		if !ok || len(got) != len(want) {
+			return here()
+		}
+		for i := range want {
+			if got[i].key != want[i].key {
+				return fmt.Sprintf("%s: the key %d is %q, not %q", path, i, got[i].key, want[i].key)
+			}
+			if d := difference(path+"."+want[i].key, got[i].value, want[i].value); d != "" {
+				return d
+			}
+		}
+		return ""
+	case map[string]any:
+		got, ok := lateral.(object)
+		if !ok || len(got) != len(want) {
+			return here()
+		}
+		for _, m := range got {
+			value, ok := want[m.key]
+			if !ok {
+				return here()
+			}
+			if d := difference(path+"."+m.key, m.value, value); d != "" {
+				return d
+			}
+		}
+		return ""
+	case []any:
+		got, ok := lateral.([]any)
+		if !ok || len(got) != len(want) {
+			return here()
+		}
+		for i := range want {
+			if d := difference(fmt.Sprintf("%s[%d]", path, i), got[i], want[i]); d != "" {
+				return d
+			}
+		}
+		return ""
+	}
+	switch lateral.(type) {
+	case object, []any:
+		return here()
+	}
+	if lateral != odoo {
+		return here()
+	}
+	return ""
+}
+
+// show writes a value for people, shortened.
+func show(v any) string {
+	var b strings.Builder
+	writeShown(&b, v)
+	text := b.String()
+	if len(text) > 240 {
+		text = text[:240] + "…"
+	}
+	return text
+}
+
+func writeShown(w io.Writer, v any) {
+	switch v := v.(type) {
+	case object:
+		_, _ = io.WriteString(w, "{")
+		for i, m := range v {
+			if i > 0 {
+				_, _ = io.WriteString(w, ", ")
+			}
+			_, _ = fmt.Fprintf(w, "%s: ", m.key)
+			writeShown(w, m.value)
+		}
+		_, _ = io.WriteString(w, "}")
+	case []any:
+		_, _ = io.WriteString(w, "[")
+		for i, item := range v {
+			if i > 0 {
+				_, _ = io.WriteString(w, ", ")
+			}
+			writeShown(w, item)
+		}
+		_, _ = io.WriteString(w, "]")
+	case float64:
+		_, _ = io.WriteString(w, strconv.FormatFloat(v, 'g', -1, 64))
+	case string:
+		_, _ = fmt.Fprintf(w, "%q", v)
+	default:
+		_, _ = fmt.Fprintf(w, "%v", v)
+	}
+}

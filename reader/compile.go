@@ -1,0 +1,144 @@
+package reader
+
+import (
+	"strconv"
+	"strings"
+
+	sq "github.com/Masterminds/squirrel"
+
+	"lateral/schema"
+)
+
+// statement is a plan as SQL: one row per root record, the record's finished JSON document first
+// and, where flagged, an int of flags second.
+type statement struct {
+	sql     string
+	args    []any
+	byID    bool // the first argument is the root record's id, to be set for each read
+	flagged bool
+	// count is the statement that counts all matching records, and its arguments; empty unless
+	// asked for.
+	count     string
+	countArgs []any
+	spliced   []spliceSource
+}
+
+// compile writes a plan as SQL. It fails with a delegation where the root's domain, order or rules
+// are Odoo's business, and marks nodes that must be fetched from Odoo as computed.
+func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
+	if byID {
+		return c.compileOne(p)
+	}
+	page := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
+	where, err := page.rootConditions(p.Domain)
+	if err != nil {
+		return nil, err
+	}
+	conditions, err := c.text(sq.And(where))
+	if err != nil {
+		return nil, err
+	}
+	result := &statement{}
+	if count {
+		result.count = page.selectWhere("SELECT count(*)", conditions)
+		result.countArgs = append([]any(nil), c.args...)
+	}
+	order, err := page.order(p.Order, nil, c.userMode())
+	if err != nil {
+		return nil, err
+	}
+	head := "SELECT " + page.alias + ".*"
+	outer := make([]string, len(order.terms))
+	rows := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
+	for i, term := range order.terms {
+		name := ident("__order_" + strconv.Itoa(i))
+		head += ", " + term.expression + " AS " + name
+		outer[i] = rows.alias + "." + name + term.suffix
+	}
+	inner := page.selectWhere(head, conditions)
+	// The page is found before its documents are written. LIMIT and OFFSET are part of the text:
+	// PostgreSQL plans an unknown limit for a tenth of the table. OFFSET 0 keeps it from writing
+	// documents before it sorts.
+	inner += "\nORDER BY " + order.sql()
+	if p.Limit > 0 {
+		inner += "\nLIMIT " + strconv.FormatInt(p.Limit, 10)
+	}
+	inner += "\nOFFSET " + strconv.FormatInt(p.Offset, 10)
+
+	document, err := rows.document(p.Root)
+	if err != nil {
+		return nil, err
+	}
+	c.finish(result, document, "("+inner+")", rows)
+	result.sql += "\nORDER BY " + strings.Join(outer, ", ")
+	return result, nil
+}
+
+// compileOne writes the read of one record by its id, which needs no page.
+func (c *compiler) compileOne(p *Plan) (*statement, error) {
+	id := c.arg(int64(0))
+	record := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
+	where, err := record.rootConditions(schema.True{})
+	if err != nil {
+		return nil, err
+	}
+	document, err := record.document(p.Root)
+	if err != nil {
+		return nil, err
+	}
+	conditions, err := c.text(sq.And(where))
+	if err != nil {
+		return nil, err
+	}
+	result := &statement{byID: true}
+	c.finish(result, document, ident(record.model.Table), record)
+	result.sql += "\nWHERE " + record.alias + ".id = " + id + "::int8"
+	if conditions != "" {
+		result.sql += " AND " + conditions
+	}
+	return result, nil
+}
+
+// finish writes the SELECT and FROM clauses.
+func (c *compiler) finish(result *statement, document fragment, from string, rows table) {
+	result.sql = "SELECT " + document.text
+	if document.flags != "" {
+		result.sql += ",\n" + document.flags
+		result.flagged = true
+	}
+	result.sql += "\nFROM " + from + " " + rows.alias + rows.scope.joins.String()
+	result.args = c.args
+	result.spliced = c.spliced
+}
+
+// rootConditions are the conditions on the root records: the domain, the active filter and the
+// user's access.
+func (t table) rootConditions(d schema.Domain) ([]sq.Sqlizer, error) {
+	c := t.scope.c
+	predicate, err := t.domain(d, c.userMode())
+	if err != nil {
+		return nil, err
+	}
+	where := []sq.Sqlizer{predicate}
+	if c.activeTest() {
+		active, err := t.activeFilter(d)
+		if err != nil {
+			return nil, err
+		}
+		where = append(where, active...)
+	}
+	rules, err := t.rules()
+	if err != nil {
+		return nil, err
+	}
+	return append(where, rules...), nil
+}
+
+// selectWhere writes a SELECT on this table and what is joined to it so far.
+func (t table) selectWhere(head, conditions string) string {
+	sql := head + "\nFROM " + ident(t.model.Table) + " " + t.alias + t.scope.joins.String()
+	if conditions != "" {
+		sql += "\nWHERE " + conditions
+	}
+	return sql
+}

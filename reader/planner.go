@@ -1,0 +1,373 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"lateral/auth"
+	"lateral/schema"
+)
+
+// allFields are the names that exclude_fields takes for "every field".
+var allFields = map[string]bool{"*": true, "__all_fields__": true}
+
+// planner resolves a query against the catalogue and the user's access.
+type planner struct {
+	ctx       context.Context
+	catalogue *schema.Catalogue
+	principal *auth.Principal
+	policy    *auth.Policy
+	access    accessor
+	profile   Profile
+}
+
+// plan returns the plan of a query. It fails with an *Error where Odoo would refuse the read
+// whatever the records.
+func (p *planner) plan(q Query, readContext Context) (*Plan, error) {
+	model := p.catalogue.Model(q.Model)
+	if model == nil {
+		return nil, &Error{Kind: ModelNotFound, Message: fmt.Sprintf("there is no model %q", q.Model)}
+	}
+	access, err := p.access(q.Model)
+	if err != nil {
+		return nil, err
+	}
+	if !access.Readable {
+		return nil, denied("the user may not read %s", q.Model)
+	}
+	items, flat, err := p.items(model, access, q)
+	if err != nil {
+		return nil, err
+	}
+	root, err := p.level(model, access, items, flat, "")
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{
+		Catalogue: p.catalogue, Principal: p.principal, Root: root, Context: readContext,
+		Order: q.Order, Offset: q.Offset, Limit: q.Limit,
+	}
+	if plan.Domain, err = p.domain(model, q); err != nil {
+		return nil, err
+	}
+	plan.RawDomain = schema.DomainList(plan.Domain)
+	if q.One {
+		plan.Limit = 1
+	}
+	plan.Delegate = p.delegation(plan)
+	return plan, nil
+}
+
+// delegation returns why a plan as a whole is Odoo's business, empty where it is not.
+func (p *planner) delegation(plan *Plan) string {
+	lang := plan.Context.Lang
+	switch {
+	case p.catalogue.Upgrading:
+		return "modules are being installed or upgraded"
+	case len(plan.Context.Extra) > 0:
+		return "the context has keys that may change anything"
+	case plan.Root.Model.Guard.Kind == schema.Guarded:
+		return plan.Root.Model.Name + ": " + plan.Root.Model.Guard.Reason
+	case plan.Root.Access.Opaque != "":
+		return "the rules of " + plan.Root.Model.Name + ": " + plan.Root.Access.Opaque
+	case p.catalogue.Features.JSONTranslations && lang != "" && lang != "en_US" && !p.policy.Languages[lang]:
+		return "the language " + lang + " is not active"
+	}
+	return ""
+}
+
+// domain returns the domain of the root records: the preset's and the client's, or the identity of
+// one record.
+func (p *planner) domain(model *schema.Model, q Query) (schema.Domain, error) {
+	if q.One {
+		return p.identity(model, q)
+	}
+	var terms schema.And
+	if q.Preset != nil && q.Preset.DefaultDomain != nil {
+		terms = append(terms, q.Preset.DefaultDomain)
+	}
+	if q.Filters != nil {
+		domain, err := schema.ParseDomain(q.Filters)
+		if err != nil {
+			return nil, invalid("filters: %v", err)
+		}
+		terms = append(terms, domain)
+	}
+	return schema.Normalize(terms), nil
+}
+
+func (p *planner) identity(model *schema.Model, q Query) (schema.Domain, error) {
+	if q.SearchField == "" {
+		return schema.Condition{Path: "id", Op: "=", Value: q.ID}, nil
+	}
+	f := model.Field(q.SearchField)
+	if f == nil {
+		e := invalid("search_field: %s has no field %q", model.Name, q.SearchField)
+		e.Field = q.SearchField
+		return nil, e
+	}
+	var constant any = q.SearchValue
+	switch f.Type {
+	case schema.Integer, schema.Many2one, schema.Many2oneReference:
+		n, err := strconv.ParseInt(q.SearchValue, 10, 64)
+		if err != nil {
+			e := invalid("search_field: %s is a whole number, %q is not", q.SearchField, q.SearchValue)
+			e.Field = q.SearchField
+			return nil, e
+		}
+		constant = n
+	}
+	return schema.Condition{Path: q.SearchField, Op: "=", Value: constant}, nil
+}
+
+// items returns the fields to read at the top level, and whether they are in flat mode
+// (contract, section 5).
+func (p *planner) items(model *schema.Model, access *auth.ModelAccess, q Query) ([]schema.Item, bool, error) {
+	items, flat := p.preset(q), false
+	if items == nil {
+		items, flat = p.defaultItems(model, access, q.One), true
+	}
+	excluded, err := schema.ParseNames(q.Exclude)
+	if err != nil {
+		return nil, false, invalid("exclude_fields: %v", err)
+	}
+	for _, name := range excluded {
+		if allFields[name] {
+			items = []schema.Item{{Name: "id"}}
+			continue
+		}
+		if model.Field(name) == nil {
+			e := invalid("exclude_fields: %s has no field %q", model.Name, name)
+			e.Field = name
+			return nil, false, e
+		}
+		items = remove(items, name)
+	}
+	included, err := schema.ParseItems(p.catalogue, model.Name, q.Include)
+	if err != nil {
+		return nil, false, invalid("include_fields: %v", err)
+	}
+	for _, item := range included {
+		items = append(remove(items, item.Name), item)
+	}
+	return items, flat, nil
+}
+
+func (p *planner) preset(q Query) []schema.Item {
+	if q.Preset == nil {
+		return nil
+	}
+	tree := q.Preset.ReadAll
+	if q.One {
+		tree = q.Preset.ReadOne
+	}
+	if tree == nil {
+		return nil
+	}
+	return tree.Items
+}
+
+// defaultItems are the fields of a read without a preset: every field the user may read of one
+// record, id and name of the records of a page.
+func (p *planner) defaultItems(model *schema.Model, access *auth.ModelAccess, one bool) []schema.Item {
+	names := []string{"id", "name"}
+	if one {
+		names = model.FieldNames()
+	}
+	items := make([]schema.Item, 0, len(names))
+	for _, name := range names {
+		if _, visible := access.Fields[name]; visible && model.Field(name) != nil {
+			items = append(items, schema.Item{Name: name})
+		}
+	}
+	return items
+}
+
+func remove(items []schema.Item, name string) []schema.Item {
+	kept := make([]schema.Item, 0, len(items))
+	for _, item := range items {
+		if item.Name != name {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+// level resolves the fields of one model.
+func (p *planner) level(model *schema.Model, access *auth.ModelAccess, items []schema.Item, flat bool, path string) (*Level, error) {
+	level := &Level{Model: model, Access: access, Nodes: make([]*Node, 0, len(items))}
+	for _, item := range items {
+		node, err := p.node(model, access, item, flat, join(path, item.Name))
+		if err != nil {
+			return nil, at(err, join(path, item.Name), item.Name)
+		}
+		level.Nodes = append(level.Nodes, node)
+	}
+	return level, nil
+}
+
+func (p *planner) node(model *schema.Model, access *auth.ModelAccess, item schema.Item, flat bool, path string) (*Node, error) {
+	f := model.Field(item.Name)
+	if f == nil {
+		return nil, invalid("%s has no field %q", model.Name, item.Name)
+	}
+	// Of a model that the user may not read at all no field is visible. Whether that matters is known
+	// only with the records: there may be none.
+	view, visible := access.Fields[item.Name]
+	if !visible && access.Readable {
+		return nil, denied("the user may not read the field %s of %s", item.Name, model.Name)
+	}
+	node := &Node{Key: f.Name, Field: f, View: view, Null: p.profile.Null}
+	plain := p.profile.Nested
+	if flat {
+		plain = p.profile.Flat
+	}
+	switch {
+	case item.Form != schema.Plain:
+		return node, p.nest(node, item, path)
+	case f.Type == schema.Many2one:
+		node.Shape = plain.Many2one
+		if node.Shape == NamedID {
+			return node, p.name(node, path)
+		}
+	case f.Type.X2many():
+		node.Shape = plain.X2many
+	case f.Type == schema.Reference:
+		node.Shape = plain.Reference
+	}
+	return node, nil
+}
+
+// nest resolves a field with nested fields.
+func (p *planner) nest(node *Node, item schema.Item, path string) error {
+	f := node.Field
+	switch {
+	case !f.Type.Relational():
+		return invalid("%s is a %s field and has no nested fields", path, f.Type)
+	case f.Type == schema.Many2one && item.Form == schema.List:
+		node.Shape = ObjectList
+	case f.Type == schema.Many2one:
+		node.Shape = Object
+	case item.Form == schema.List:
+		node.Shape = Objects
+	default:
+		node.Shape = SingleObject
+	}
+	var err error
+	node.Sub, err = p.comodel(f, item.Sub.Items, path)
+	return err
+}
+
+// name makes a plain many2one the object of its target's id and name. Where the comodel has no
+// such field, or the user may not see it, the id stands alone.
+func (p *planner) name(node *Node, path string) error {
+	comodel := p.catalogue.Model(node.Field.Comodel)
+	if comodel == nil {
+		node.Shape = ID
+		return nil
+	}
+	access, err := p.access(comodel.Name)
+	if err != nil {
+		return err
+	}
+	items := []schema.Item{{Name: "id"}}
+	if _, visible := access.Fields["name"]; visible && comodel.Field("name") != nil {
+		items = append(items, schema.Item{Name: "name"})
+	}
+	node.Sub, err = p.level(comodel, access, items, false, path)
+	return err
+}
+
+func (p *planner) comodel(f *schema.Field, items []schema.Item, path string) (*Level, error) {
+	comodel := p.catalogue.Model(f.Comodel)
+	if comodel == nil {
+		return nil, invalid("%s leads to %q, which is no model", path, f.Comodel)
+	}
+	access, err := p.access(comodel.Name)
+	if err != nil {
+		return nil, err
+	}
+	return p.level(comodel, access, items, false, path)
+}
+
+// parseContext reads __context__ over the user's own language and time zone; these are known only
+// with the principal, see withUser.
+func parseContext(raw map[string]any) (Context, error) {
+	var c Context
+	for key, v := range raw {
+		ok := true
+		switch key {
+		case "lang":
+			c.Lang, ok = contextText(v)
+			c.langSet = true
+		case "tz":
+			c.Tz, ok = contextText(v)
+			c.tzSet = true
+		case "active_test":
+			flag := truthy(v)
+			c.ActiveTest = &flag
+		case "allowed_company_ids":
+			c.Companies, ok = contextIDs(v)
+		default:
+			if c.Extra == nil {
+				c.Extra = map[string]any{}
+			}
+			c.Extra[key] = v
+		}
+		if !ok {
+			return Context{}, invalid("__context__: %s cannot be %v", key, v)
+		}
+	}
+	return c, nil
+}
+
+// withUser fills in what the request does not say.
+func (c Context) withUser(p *auth.Principal) Context {
+	if !c.langSet {
+		c.Lang = p.Lang
+	}
+	if !c.tzSet {
+		c.Tz = p.Tz
+	}
+	return c
+}
+
+func contextText(v any) (string, bool) {
+	if none(v) {
+		return "", true
+	}
+	text, ok := v.(string)
+	return text, ok && !strings.ContainsRune(text, 0)
+}
+
+func contextIDs(v any) ([]int64, bool) {
+	if none(v) {
+		return nil, true
+	}
+	if id, ok := v.(int64); ok {
+		return []int64{id}, true
+	}
+	if !isList(v) {
+		return nil, false
+	}
+	ids, empty, err := recordIDs(listOf(v))
+	return ids, err == nil && !empty
+}
+
+// asError makes an *Error of what access and principal may fail with.
+func asError(err error) error {
+	var already *Error
+	var company *auth.CompanyError
+	switch {
+	case err == nil, errors.As(err, &already):
+		return err
+	case errors.As(err, &company):
+		return &Error{Kind: Denied, Field: "allowed_company_ids", Message: company.Error(), Err: err}
+	case errors.Is(err, auth.ErrUserGone):
+		return &Error{Kind: InvalidToken, Message: "the user of this token is gone", Err: err}
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package reader
+
+import (
+	"lateral/schema"
+)
+
+// Query is a read as the client asked for it, before it is resolved against the catalogue and the
+// user's access.
+type Query struct {
+	Model string
+	// One asks for one record: that of ID or, where SearchField is set, the first whose
+	// SearchField equals SearchValue. Otherwise a page is asked for.
+	One         bool
+	ID          int64
+	SearchField string
+	SearchValue string
+
+	// Filters is an Odoo domain as parsed from a literal or from JSON, nil without one.
+	Filters       any
+	Order         string
+	Offset, Limit int64 // Limit 0: no limit
+	// Include and Exclude are include_fields and exclude_fields, nil without them.
+	Include, Exclude any
+	// Context is __context__.
+	Context map[string]any
+
+	Profile Profile
+	// Preset is the model's preset, nil without one.
+	Preset *schema.Preset
+	// Count asks for the number of all matching records, taken in the same snapshot.
+	Count bool
+}
+
+// Profile is how a read's answer is written (contract, sections 4 and 8).
+type Profile struct {
+	Name string
+	Null NullPolicy
+	// Flat are the shapes of plain relational names at the top level without a preset, Nested
+	// those everywhere else.
+	Flat, Nested PlainShapes
+}
+
+// PlainShapes are the shapes of relational fields asked for as a plain name.
+type PlainShapes struct {
+	Many2one, X2many, Reference Shape
+}
+
+// Classic writes what clients of the seed product expect.
+func Classic() Profile {
+	return Profile{
+		Name:   "classic",
+		Null:   NullPolicy{False: true, Empty: true},
+		Flat:   PlainShapes{Many2one: NamedID, X2many: NullableIDs, Reference: ReferenceIDs},
+		Nested: PlainShapes{Many2one: ID, X2many: BareIDs, Reference: ReferenceID},
+	}
+}
+
+// Typed writes honest types.
+func Typed() Profile {
+	plain := PlainShapes{Many2one: ID, X2many: IDs, Reference: ReferenceID}
+	return Profile{Name: "typed", Null: NullPolicy{Empty: true}, Flat: plain, Nested: plain}
+}

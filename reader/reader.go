@@ -1,0 +1,304 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"lateral/auth"
+	"lateral/pg"
+	"lateral/schema"
+	"lateral/writer"
+)
+
+// Odoo is the way to Odoo that a reader needs.
+type Odoo interface {
+	writer.Caller
+	// As returns the fields_get of one user.
+	As(who auth.Credentials) *writer.UserCaller
+}
+
+// Deps is what a reader works with.
+type Deps struct {
+	Pool       *pg.Pool
+	Catalogues *schema.Holder
+	Directory  *auth.Directory
+	Odoo       Odoo
+	// Filestore is the folder of the database's filestore, empty where it cannot be read; then
+	// attachments' content comes from Odoo.
+	Filestore string
+	Log       *slog.Logger
+	Limits    Limits
+	Observe   Observer // may be nil
+}
+
+// Limits bound one read.
+type Limits struct {
+	// MaxPage is the largest limit a page may have, and the limit of pages that give none; 0: none.
+	MaxPage int64
+	// MaxOffset bounds offsets; 0: none.
+	MaxOffset int64
+}
+
+// Observer is told of what a reader does, for metrics. Its methods must be quick.
+type Observer interface {
+	// Planned is told of each look into the cache of compiled statements.
+	Planned(hit bool)
+	// Renewed is told when a signal of Odoo made catalogue or principal be read anew.
+	Renewed()
+}
+
+type noObserver struct{}
+
+func (noObserver) Planned(bool) {}
+func (noObserver) Renewed()     {}
+
+// Reader answers reads. It is safe for concurrent use.
+type Reader struct {
+	deps  Deps
+	odoo  *odooExecutor
+	cache statementCache
+}
+
+// New returns a reader.
+func New(deps Deps) *Reader {
+	if deps.Observe == nil {
+		deps.Observe = noObserver{}
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}}
+}
+
+// maxAttempts bounds how often one read starts again because Odoo signals changes meanwhile.
+const maxAttempts = 4
+
+// errStale tells that catalogue or principal were older than the data.
+var errStale = errors.New("the catalogue or the principal is out of date")
+
+// Read answers a query as Odoo's ORM would answer the user. Errors are *Error. The result must be
+// closed.
+func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
+	requested, err := parseContext(q.Context)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkPage(&q); err != nil {
+		return nil, err
+	}
+	for attempt := 1; ; attempt++ {
+		result, err := r.attempt(ctx, who, q, requested)
+		if !errors.Is(err, errStale) {
+			if err != nil {
+				return nil, classify(err)
+			}
+			return result, nil
+		}
+		if attempt == maxAttempts {
+			return nil, &Error{Kind: Overloaded, Message: "Odoo's models or rules keep changing", Err: err}
+		}
+	}
+}
+
+func (r *Reader) checkPage(q *Query) error {
+	limits := r.deps.Limits
+	switch {
+	case q.Offset < 0 || q.Limit < 0:
+		return invalid("offset and limit cannot be negative")
+	case limits.MaxPage > 0 && q.Limit > limits.MaxPage:
+		return invalid("limit: at most %d records can be read at once", limits.MaxPage)
+	case limits.MaxOffset > 0 && q.Offset > limits.MaxOffset:
+		return invalid("offset: at most %d records can be skipped", limits.MaxOffset)
+	case limits.MaxPage > 0 && q.Limit == 0 && !q.One:
+		q.Limit = limits.MaxPage
+	}
+	return nil
+}
+
+func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, requested Context) (*Result, error) {
+	catalogue, err := r.catalogue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	principal, err := r.deps.Directory.Principal(ctx, r.deps.Pool, catalogue, who.UID, requested.Companies)
+	if err != nil {
+		return nil, r.unlessStale(ctx, catalogue, nil, asError(err))
+	}
+	prepared, err := r.prepare(ctx, who, catalogue, principal, q, requested.withUser(principal))
+	if err != nil {
+		// A refusal must not come from what was true before.
+		return nil, r.unlessStale(ctx, catalogue, principal, asError(err))
+	}
+	if prepared.statement == nil {
+		if err := r.unlessStale(ctx, catalogue, principal, nil); err != nil {
+			return nil, err
+		}
+		return r.throughOdoo(ctx, who, prepared.plan, q)
+	}
+	result, err := r.throughSQL(ctx, who, catalogue, principal, prepared, q)
+	if err != nil && pg.Classify(err) == pg.Undefined {
+		// A table or column has gone that the catalogue still has.
+		r.deps.Catalogues.Invalidate()
+		if err := r.renew(ctx, catalogue); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", errStale, err)
+	}
+	return result, err
+}
+
+// catalogue returns the current catalogue, loading the first.
+func (r *Reader) catalogue(ctx context.Context) (*schema.Catalogue, error) {
+	if c := r.deps.Catalogues.Current(); c != nil {
+		return c, nil
+	}
+	return r.deps.Catalogues.Refresh(ctx, "")
+}
+
+// signals reads Odoo's change signals.
+func (r *Reader) signals(ctx context.Context, c *schema.Catalogue) (schema.Signals, error) {
+	var s schema.Signals
+	err := r.deps.Pool.QueryRow(ctx, schema.SignalStatement(c.Features)).Scan(&s.Registry, &s.Cache)
+	if err != nil {
+		return s, fmt.Errorf("reading Odoo's signals: %w", err)
+	}
+	return s, nil
+}
+
+// current reports whether catalogue and principal are of the given signals.
+func current(s schema.Signals, c *schema.Catalogue, p *auth.Principal) bool {
+	return s.Registry == c.Stamp && (p == nil || s.Cache == p.Stamp())
+}
+
+// unlessStale returns err where catalogue and principal are up to date. Otherwise it renews them
+// and returns errStale.
+func (r *Reader) unlessStale(ctx context.Context, c *schema.Catalogue, p *auth.Principal, err error) error {
+	s, signalErr := r.signals(ctx, c)
+	if signalErr != nil {
+		if err != nil {
+			return err
+		}
+		return signalErr
+	}
+	if current(s, c, p) {
+		return err
+	}
+	return r.renewTo(ctx, s)
+}
+
+// renew brings catalogue and directory up to the present signals.
+func (r *Reader) renew(ctx context.Context, c *schema.Catalogue) error {
+	s, err := r.signals(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := r.renewTo(ctx, s); !errors.Is(err, errStale) {
+		return err
+	}
+	return nil
+}
+
+// renewTo brings catalogue and directory up to the signals read and returns errStale, since what
+// was made with the old ones must be made again.
+func (r *Reader) renewTo(ctx context.Context, s schema.Signals) error {
+	r.deps.Observe.Renewed()
+	c, err := r.deps.Catalogues.Refresh(ctx, s.Registry)
+	if err != nil {
+		return err
+	}
+	if err := r.deps.Directory.Renew(ctx, r.deps.Pool, c, s.Cache); err != nil {
+		return err
+	}
+	return errStale
+}
+
+// throughSQL runs a prepared statement in one round trip with the signals, so that both are of one
+// snapshot: where a signal has moved, what was prepared is not to be trusted.
+func (r *Reader) throughSQL(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
+	s := prepared.statement
+	args := s.args
+	if s.byID {
+		args = append([]any{q.ID}, s.args[1:]...)
+	}
+	batch := make([]pg.Statement, 0, 3)
+	batch = append(batch, pg.Statement{SQL: prepared.signals})
+	if s.count != "" {
+		batch = append(batch, pg.Statement{SQL: s.count, Args: s.countArgs})
+	}
+	batch = append(batch, pg.Statement{SQL: s.sql, Args: args})
+	pipeline, err := r.deps.Pool.Pipeline(ctx, batch...)
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.begin(ctx, pipeline, c, p, prepared)
+	if err != nil {
+		pipeline.Abandon()
+		if moved := (*movedError)(nil); errors.As(err, &moved) {
+			return nil, r.renewTo(ctx, moved.signals)
+		}
+		return nil, err
+	}
+	if len(s.spliced) > 0 || prepared.files {
+		rows := result.source.(*rowSource)
+		result.source = &splicedStream{rows: rows, splicer: &splicer{
+			odoo: r.odoo, who: who, plan: prepared.plan, sources: s.spliced, filestore: r.deps.Filestore,
+		}}
+	}
+	return result, nil
+}
+
+// movedError tells that Odoo has signalled a change.
+type movedError struct{ signals schema.Signals }
+
+func (e *movedError) Error() string { return "Odoo has signalled a change" }
+
+// begin reads the signals, the count and the first row of a pipeline.
+func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
+	var s schema.Signals
+	if err := pipeline.Row(&s.Registry, &s.Cache); err != nil {
+		return nil, err
+	}
+	if !current(s, c, p) {
+		return nil, &movedError{signals: s}
+	}
+	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1}
+	if prepared.statement.count != "" {
+		if err := pipeline.Row(&result.Total); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := pipeline.Next()
+	if err != nil {
+		return nil, err
+	}
+	source := &rowSource{pipeline: pipeline, rows: rows, flagged: prepared.statement.flagged}
+	if err := source.peek(ctx); err != nil {
+		rows.Close()
+		return nil, err
+	}
+	result.source = source
+	return result, nil
+}
+
+// throughOdoo answers a plan by RPC.
+func (r *Reader) throughOdoo(ctx context.Context, who auth.Credentials, p *Plan, q Query) (*Result, error) {
+	if q.One && q.SearchField == "" {
+		located := *p
+		located.Domain = schema.Condition{Path: "id", Op: "=", Value: q.ID}
+		located.RawDomain = schema.DomainList(located.Domain)
+		p = &located
+	}
+	ids, err := r.odoo.search(ctx, who, p)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Path: PathOdoo, Reason: p.Delegate, Total: -1, source: &odooSource{run: r.odoo.newRun(who, p), ids: ids}}
+	if q.Count {
+		if result.Total, err = r.odoo.count(ctx, who, p); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}

@@ -1,0 +1,254 @@
+package reader
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"lateral/pg"
+)
+
+// The ways a read can go.
+const (
+	PathDirect = "direct" // by one SQL statement
+	PathHybrid = "hybrid" // by SQL, with some computed fields fetched from Odoo
+	PathOdoo   = "odoo"   // by Odoo alone
+)
+
+// Result is an answer under way: a stream of documents. It must be closed, and is not safe for
+// concurrent use.
+type Result struct {
+	// Path is the way the read goes, Reason why it is not direct.
+	Path   string
+	Reason string
+	// Total is the number of all matching records, -1 unless it was asked for.
+	Total int64
+
+	source source
+}
+
+// source yields documents; io.EOF ends it. A document is valid until the next call.
+type source interface {
+	next(ctx context.Context) ([]byte, error)
+	close() error
+}
+
+// Next returns the next record's document, and io.EOF after the last. The document is valid until
+// the next call. Any other error is an *Error and ends the answer.
+func (r *Result) Next(ctx context.Context) ([]byte, error) {
+	document, err := r.source.next(ctx)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = classify(err)
+	}
+	return document, err
+}
+
+// Close ends the read, finished or not.
+func (r *Result) Close() error { return r.source.close() }
+
+// rowSource streams the rows of a statement.
+type rowSource struct {
+	pipeline *pg.Pipeline
+	rows     pgx.Rows
+	flagged  bool
+	// held is the first row's document, read ahead to see whether the statement works at all.
+	held    []byte
+	heldErr error
+	ahead   bool
+	ended   bool
+}
+
+// peek reads the first row ahead and returns the error it met, io.EOF aside.
+func (s *rowSource) peek(ctx context.Context) error {
+	s.held, s.heldErr = s.next(ctx)
+	s.ahead = true
+	if errors.Is(s.heldErr, io.EOF) {
+		return nil
+	}
+	return s.heldErr
+}
+
+func (s *rowSource) next(context.Context) ([]byte, error) {
+	if s.ahead {
+		s.ahead = false
+		return s.held, s.heldErr
+	}
+	if s.ended {
+		return nil, io.EOF
+	}
+	if !s.rows.Next() {
+		s.ended = true
+		if err := s.rows.Err(); err != nil {
+			return nil, err
+		}
+		return nil, io.EOF
+	}
+	values := s.rows.RawValues()
+	if s.flagged {
+		flags, err := intValue(values[1], s.rows.FieldDescriptions()[1].Format)
+		if err != nil {
+			return nil, err
+		}
+		if err := flagError(flags); err != nil {
+			return nil, err
+		}
+	}
+	return values[0], nil
+}
+
+func (s *rowSource) close() error {
+	if !s.ended {
+		// Rather than read the rest of an answer that nobody wants, the connection is given up.
+		s.pipeline.Abandon()
+		return nil
+	}
+	s.rows.Close()
+	return s.pipeline.Close()
+}
+
+// intValue reads an int4 of the wire in either format.
+func intValue(raw []byte, format int16) (int64, error) {
+	switch {
+	case raw == nil:
+		return 0, nil
+	case format == pgx.TextFormatCode:
+		return strconv.ParseInt(string(raw), 10, 64)
+	case len(raw) == 4:
+		return int64(int32(binary.BigEndian.Uint32(raw))), nil
+	}
+	return 0, fmt.Errorf("an int of %d bytes", len(raw))
+}
+
+// flagError turns the flags of a row into the error they mean.
+func flagError(flags int64) error {
+	switch {
+	case flags&flagDenied != 0:
+		return denied("the user may not read a record that is nested in the answer")
+	case flags&flagNotSingle != 0:
+		return &Error{Kind: NotSingle, Message: "a field asked for as one record has several"}
+	}
+	return nil
+}
+
+// Batches of documents that are filled in from Odoo together.
+const (
+	spliceRows  = 200
+	spliceBytes = 4 << 20
+)
+
+// spliceSourceStream fills the marks of another source's documents, batch by batch.
+type splicedStream struct {
+	rows    *rowSource
+	splicer *splicer
+	batch   [][]byte
+	done    bool
+}
+
+func (s *splicedStream) next(ctx context.Context) ([]byte, error) {
+	if len(s.batch) == 0 {
+		if err := s.refill(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.batch) == 0 {
+		return nil, io.EOF
+	}
+	document := s.batch[0]
+	s.batch = s.batch[1:]
+	return document, nil
+}
+
+func (s *splicedStream) refill(ctx context.Context) error {
+	if s.done {
+		return nil
+	}
+	size := 0
+	for len(s.batch) < spliceRows && size < spliceBytes {
+		document, err := s.rows.next(ctx)
+		if errors.Is(err, io.EOF) {
+			// The connection is free again before Odoo is asked.
+			s.done = true
+			if err := s.rows.close(); err != nil {
+				return err
+			}
+			break
+		}
+		if err != nil {
+			return err
+		}
+		s.batch = append(s.batch, append([]byte(nil), document...))
+		size += len(document)
+	}
+	return s.splicer.fill(ctx, s.batch)
+}
+
+func (s *splicedStream) close() error {
+	if s.done {
+		return nil
+	}
+	s.done = true
+	return s.rows.close()
+}
+
+// odooSource reads documents through Odoo, chunk by chunk.
+type odooSource struct {
+	run   *odooRun
+	ids   []int64
+	batch [][]byte
+}
+
+func (s *odooSource) next(ctx context.Context) ([]byte, error) {
+	for len(s.batch) == 0 {
+		if len(s.ids) == 0 {
+			return nil, io.EOF
+		}
+		chunk := s.ids[:min(len(s.ids), odooChunk)]
+		s.ids = s.ids[len(chunk):]
+		err := s.run.chunks(chunk, func(part []int64) error {
+			documents, err := s.run.objects(ctx, s.run.plan.Root, part, "")
+			if err != nil {
+				return err
+			}
+			for _, id := range part {
+				if document, ok := documents[id]; ok {
+					s.batch = append(s.batch, document)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.run.trim()
+	}
+	document := s.batch[0]
+	s.batch = s.batch[1:]
+	return document, nil
+}
+
+func (s *odooSource) close() error { return nil }
+
+// classify makes an *Error of whatever a read failed with.
+func classify(err error) error {
+	err = asError(err)
+	var known *Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	switch pg.Classify(err) {
+	case pg.Unavailable:
+		return &Error{Kind: DatabaseUnavailable, Message: "the database cannot be reached", Err: err}
+	case pg.Timeout:
+		return &Error{Kind: Timeout, Message: "the read took longer than the limit", Err: err}
+	case pg.Canceled:
+		return &Error{Kind: Timeout, Message: "the read was given up", Err: err}
+	case pg.BadValue:
+		return &Error{Kind: Invalid, Message: "a value does not fit the field it is compared with", Err: err}
+	}
+	return &Error{Kind: Internal, Message: "internal error", Err: err}
+}

@@ -1,0 +1,99 @@
+package reader
+
+import (
+	sq "github.com/Masterminds/squirrel"
+
+	"lateral/schema"
+)
+
+// hierarchy compiles child_of and parent_of for given ids. The hierarchy is walked as a superuser
+// over archived records too (Odoo 19.0: odoo/orm/domains.py, _operator_hierarchy; 14.0:
+// odoo/osv/expression.py, child_of_domain and parent_of_domain).
+func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlizer, error) {
+	c := t.scope.c
+	modern := c.catalogue.Features.ModernDomains
+	if !modern && !m.super {
+		// Up to 18.0 parts of the walk run with the user's rights.
+		return nil, delegate("%s on %s.%s", d.Op, t.model.Name, f.Name)
+	}
+	values := listOf(d.Value)
+	if !isList(d.Value) {
+		values = []any{d.Value}
+	}
+	ids, empty, err := recordIDs(values)
+	if err != nil {
+		return nil, delegate("%s.%s: %v", t.model.Name, f.Name, err)
+	}
+	if empty && isList(d.Value) && modern {
+		return nil, delegate("%s of a list with False", d.Op)
+	}
+	if len(ids) == 0 {
+		return sqlFalse, nil
+	}
+	var comodel *schema.Model
+	switch {
+	case f.Name == "id":
+		comodel = t.model
+	case f.Type == schema.Many2one, f.Type.X2many() && modern && f.Type != schema.Many2many:
+		comodel = c.catalogue.Model(f.Comodel)
+	}
+	if comodel == nil || comodel.Table == "" || comodel.Guard.Rewrites("id", d.Op) {
+		return nil, delegate("%s on %s.%s", d.Op, t.model.Name, f.Name)
+	}
+	parent := comodel.ParentName
+	same := comodel == t.model
+	if same && f.Name != "id" {
+		parent = f.Name
+	}
+	stored := comodel.ParentStore && parent == comodel.ParentName
+	if !stored && !modern {
+		return nil, delegate("%s on %s, which has no parent_path", d.Op, comodel.Name)
+	}
+	family, err := c.family(comodel, parent, stored, d.Op == "child_of", ids, m)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case f.Name == "id", same && f.Type == schema.Many2one:
+		return sq.Expr(t.alias+".id IN (?)", family), nil
+	case f.Type == schema.Many2one:
+		link, err := t.field(f)
+		if err != nil {
+			return nil, err
+		}
+		return sq.Expr(link.sql+" IN (?)", family), nil
+	}
+	lines := table{scope: c.newScope(), model: comodel, alias: c.alias()}
+	return t.exists(f, lines, []sq.Sqlizer{sq.Expr(lines.alias+".id IN (?)", family)}, false)
+}
+
+// family selects the ids of the descendants or ancestors of records, themselves included.
+func (c *compiler) family(model *schema.Model, parent string, stored, down bool, ids []int64, m mode) (sq.Sqlizer, error) {
+	from := ident(model.Table)
+	root, kin := c.alias(), c.alias()
+	roots := from + " " + root + " WHERE " + root + ".id = ANY(?::int8[])"
+	if stored {
+		if !down {
+			return sq.Expr("SELECT unnest(string_to_array(rtrim("+root+".parent_path, '/'), '/'))::int4 FROM "+roots, ids), nil
+		}
+		archived := ""
+		if flag := model.Field(model.ActiveName); !c.catalogue.Features.ModernDomains && m.active && flag != nil && flag.Column != "" {
+			// Up to 17.0 the records found are searched for with the active filter on.
+			archived = " AND " + kin + "." + ident(flag.Column)
+		}
+		return sq.Expr("SELECT "+kin+".id FROM "+from+" "+kin+" WHERE EXISTS (SELECT 1 FROM "+roots+
+			" AND "+kin+".parent_path LIKE "+root+".parent_path || '%')"+archived, ids), nil
+	}
+	link := model.Field(parent)
+	if link == nil || link.Type != schema.Many2one || link.Column == "" || link.CompanyDependent {
+		return nil, delegate("%s has no stored parent %s", model.Name, parent)
+	}
+	column, walk := ident(link.Column), c.alias()
+	step := "SELECT " + kin + ".id, " + kin + "." + column + " FROM " + from + " " + kin + " JOIN " + walk + " ON "
+	if down {
+		step += kin + "." + column + " = " + walk + ".id"
+	} else {
+		step += kin + ".id = " + walk + ".up"
+	}
+	return sq.Expr("WITH RECURSIVE "+walk+"(id, up) AS (SELECT "+root+".id, "+root+"."+column+" FROM "+roots+" UNION "+step+") SELECT id FROM "+walk, ids), nil
+}

@@ -1,0 +1,254 @@
+package reader
+
+import (
+	"strings"
+
+	sq "github.com/Masterminds/squirrel"
+
+	"lateral/schema"
+)
+
+// modern compiles a comparison as 18.0 and 19.0 do (Odoo 19.0: odoo/orm/domains.py and
+// _condition_to_sql in odoo/orm/fields.py).
+func (x comparison) modern() (sq.Sqlizer, error) {
+	switch x.op {
+	case "=?":
+		if !truthy(x.operand) {
+			return sqlTrue, nil
+		}
+		x.op = "="
+		return x.modern()
+	case "=", "!=":
+		op := map[string]string{"=": "in", "!=": "not in"}[x.op]
+		switch {
+		case !isList(x.operand):
+			x.operand = []any{x.operand}
+		case len(listOf(x.operand)) == 0:
+			x.operand = []any{false}
+		}
+		x.op = op
+		return x.modernIn()
+	case "in", "not in":
+		if isList(x.operand) && len(listOf(x.operand)) == 0 || none(x.operand) {
+			return sq.Expr(sqlBool(x.op == "not in")), nil
+		}
+		if !isList(x.operand) {
+			x.operand = []any{x.operand}
+		}
+		return x.modernIn()
+	case "<", ">", "<=", ">=":
+		return x.modernCompare()
+	}
+	if strings.HasSuffix(x.op, "like") {
+		return x.modernLike()
+	}
+	return nil, x.unclear()
+}
+
+func (x comparison) modernIn() (sq.Sqlizer, error) {
+	not := x.op == "not in"
+	switch x.field.Type {
+	case schema.Boolean:
+		return x.modernBoolean(not)
+	case schema.Datetime:
+		if x.compiler.catalogue.Features.ModernDomains {
+			return x.modernDatetimeIn(not)
+		}
+	}
+	falsy := falsyValue(x.field.Type)
+	var constants []any
+	withNull, withFalsy := false, false
+	for _, v := range listOf(x.operand) {
+		if none(v) {
+			withNull = true
+			continue
+		}
+		if x.field.Type == schema.Date {
+			if date, err := parseDate(v); err != nil || !date.dateOnly {
+				return nil, x.unclear()
+			}
+		}
+		if falsy != nil && nullish(v, x.field.Type) {
+			withFalsy = true
+		}
+		constants = append(constants, v)
+	}
+	if falsy != nil {
+		if withNull && !withFalsy {
+			constants = append(constants, falsy)
+		}
+		withNull = withNull || withFalsy
+	}
+	var predicate sq.Sqlizer
+	if len(constants) > 0 {
+		var err error
+		if predicate, err = x.among(constants, not); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case not != withNull:
+		if x.notNull {
+			if predicate == nil {
+				return sqlFalse, nil
+			}
+			return predicate, nil
+		}
+		if predicate == nil {
+			return x.isNull(), nil
+		}
+		return sq.Expr("(? OR "+x.value.sql+" IS NULL)", predicate), nil
+	case predicate == nil:
+		return x.notNullP(), nil
+	}
+	return predicate, nil
+}
+
+func (x comparison) modernBoolean(not bool) (sq.Sqlizer, error) {
+	var hasTrue, hasFalse bool
+	for _, v := range listOf(x.operand) {
+		if _, isText := v.(string); isText {
+			return nil, x.unclear()
+		}
+		hasTrue, hasFalse = hasTrue || truthy(v), hasFalse || !truthy(v)
+	}
+	switch {
+	case hasTrue && hasFalse:
+		return sq.Expr(sqlBool(!not)), nil
+	case hasTrue != not:
+		return sq.Expr(x.value.sql + " IS TRUE"), nil
+	}
+	return sq.Expr(x.value.sql + " IS NOT TRUE"), nil
+}
+
+func (x comparison) modernLike() (sq.Sqlizer, error) {
+	if !truthy(x.operand) {
+		result := negative(x.op) == strings.Contains(x.op, "=")
+		if strings.Contains(x.op, "=") {
+			x.op, x.operand = map[bool]string{true: "not in", false: "in"}[result], []any{false}
+			return x.modernIn()
+		}
+		return sq.Expr(sqlBool(result)), nil
+	}
+	return x.like()
+}
+
+func (x comparison) modernCompare() (sq.Sqlizer, error) {
+	switch x.field.Type {
+	case schema.Datetime:
+		return x.modernDatetime()
+	case schema.Date:
+		if none(x.operand) {
+			return sqlFalse, nil
+		}
+		if date, err := parseDate(x.operand); err != nil || !date.dateOnly {
+			return nil, x.unclear()
+		}
+		return x.compare(x.op, x.operand)
+	case schema.Integer, schema.Float, schema.Monetary, schema.Many2oneReference, schema.Char, schema.Text, schema.HTML:
+		return x.falsyCompare()
+	case schema.Selection:
+		if none(x.operand) {
+			return nil, x.unclear()
+		}
+		return x.compare(x.op, x.operand)
+	}
+	if x.field.Name == "id" {
+		return x.falsyCompare()
+	}
+	return nil, x.unclear()
+}
+
+// falsyCompare counts NULL as the type's falsy value.
+func (x comparison) falsyCompare() (sq.Sqlizer, error) {
+	constant := x.operand
+	falsy := falsyValue(x.field.Type)
+	if none(constant) {
+		constant = falsy
+	}
+	var order int // of the falsy value against the constant
+	switch falsy.(type) {
+	case int64:
+		n, ok := number(constant)
+		if !ok {
+			return nil, x.unclear()
+		}
+		switch {
+		case n > 0:
+			order = -1
+		case n < 0:
+			order = 1
+		}
+	case string:
+		text, ok := constant.(string)
+		if !ok || !x.compiler.catalogue.Features.ModernDomains {
+			return nil, x.unclear()
+		}
+		if text != "" {
+			order = -1
+		}
+	default:
+		return nil, x.unclear()
+	}
+	predicate, err := x.compare(x.op, constant)
+	if err != nil || x.notNull {
+		return predicate, err
+	}
+	accepts := map[string]bool{"<": order < 0, ">": order > 0, "<=": order <= 0, ">=": order >= 0}[x.op]
+	if accepts {
+		return sq.Expr("(? OR "+x.value.sql+" IS NULL)", predicate), nil
+	}
+	return predicate, nil
+}
+
+// modernDatetime compares whole seconds, and days as the user's time zone has them
+// (Odoo 19.0: odoo/orm/domains.py, _optimize_type_datetime).
+func (x comparison) modernDatetime() (sq.Sqlizer, error) {
+	if !x.compiler.catalogue.Features.ModernDomains {
+		return x.classicCompare()
+	}
+	if none(x.operand) {
+		return sqlFalse, nil
+	}
+	moment, dateOnly, err := x.compiler.moment(x.operand)
+	if err != nil {
+		return nil, x.unclear()
+	}
+	op := x.op
+	if op == ">" || op == "<=" {
+		step := second
+		if dateOnly {
+			step = day
+		}
+		moment = moment.Add(step)
+		op = map[string]string{">": ">=", "<=": "<"}[op]
+	}
+	return x.compare(op, moment.Format(timestampLayout))
+}
+
+func (x comparison) modernDatetimeIn(not bool) (sq.Sqlizer, error) {
+	var terms sq.Or
+	for _, v := range listOf(x.operand) {
+		if none(v) {
+			terms = append(terms, x.isNull())
+			continue
+		}
+		moment, _, err := x.compiler.moment(v)
+		if err != nil {
+			return nil, x.unclear()
+		}
+		from, err := x.compare(">=", moment.Format(timestampLayout))
+		if err != nil {
+			return nil, err
+		}
+		to, err := x.compare("<", moment.Add(second).Format(timestampLayout))
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, sq.And{from, to})
+	}
+	if not {
+		return sq.Expr("(?) IS NOT TRUE", terms), nil
+	}
+	return terms, nil
+}

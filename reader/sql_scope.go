@@ -1,0 +1,115 @@
+package reader
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	sq "github.com/Masterminds/squirrel"
+
+	"lateral/auth"
+	"lateral/schema"
+)
+
+// compiler collects the parameters and names of one statement while its parts are written.
+type compiler struct {
+	ctx       context.Context
+	catalogue *schema.Catalogue
+	principal *auth.Principal
+	policy    *auth.Policy
+	context   Context
+	access    accessor
+	filestore bool // attachments' files can be read
+
+	level   *Level // whose node is being written
+	langArg string
+	args    []any
+	aliases int
+	spliced []spliceSource
+}
+
+// accessor gives the principal's access to a model; it is asked for every model a plan touches.
+type accessor func(model string) (*auth.ModelAccess, error)
+
+// arg adds a parameter and returns its placeholder.
+func (c *compiler) arg(value any) string {
+	c.args = append(c.args, value)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+// lang returns the placeholder of the context's language.
+func (c *compiler) lang() string {
+	if c.langArg == "" {
+		c.langArg = c.arg(c.context.Lang) + "::text"
+	}
+	return c.langArg
+}
+
+// alias returns a table alias that no other part of the statement has.
+func (c *compiler) alias() string {
+	c.aliases++
+	return "a" + strconv.Itoa(c.aliases)
+}
+
+// text renders a predicate, turning squirrel's question marks into the statement's placeholders.
+func (c *compiler) text(predicate sq.Sqlizer) (string, error) {
+	sql, args, err := predicate.ToSql()
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	next := 0
+	for {
+		i := strings.IndexByte(sql, '?')
+		if i < 0 {
+			b.WriteString(sql)
+			return b.String(), nil
+		}
+		b.WriteString(sql[:i])
+		b.WriteString(c.arg(args[next]))
+		next++
+		sql = sql[i+1:]
+	}
+}
+
+// scope is one FROM clause: a table and what is joined to it.
+type scope struct {
+	c      *compiler
+	joins  strings.Builder
+	joined map[string]string // alias and field → alias of the joined table
+}
+
+func (c *compiler) newScope() *scope { return &scope{c: c, joined: map[string]string{}} }
+
+// table is one table of a scope as a model.
+type table struct {
+	scope *scope
+	model *schema.Model
+	alias string
+}
+
+// column returns the qualified name of a column.
+func (t table) column(name string) string { return t.alias + "." + ident(name) }
+
+// follow joins the record behind an expression, a many2one's value, as a LEFT JOIN: rows without
+// one keep, with NULLs. One relation is joined once per scope.
+func (t table) follow(field *schema.Field, value string) (table, error) {
+	comodel := t.scope.c.catalogue.Model(field.Comodel)
+	if comodel == nil || comodel.Table == "" {
+		return table{}, delegate("%s.%s leads to %s, which has no table", t.model.Name, field.Name, field.Comodel)
+	}
+	key := t.alias + "." + field.Name
+	alias, ok := t.scope.joined[key]
+	if !ok {
+		alias = t.scope.c.alias()
+		t.scope.joined[key] = alias
+		t.scope.joins.WriteString("\nLEFT JOIN " + ident(comodel.Table) + " " + alias + " ON " + alias + ".id = " + value)
+	}
+	return table{scope: t.scope, model: comodel, alias: alias}, nil
+}
+
+// ident quotes an identifier of the catalogue.
+func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// literal quotes a text of ours, never of a client, as an SQL constant.
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

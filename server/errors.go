@@ -1,0 +1,256 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"lateral/auth"
+	"lateral/reader"
+	"lateral/writer"
+)
+
+// Seconds after which it is worth asking again, by what was wrong.
+const (
+	retryOverload = 1
+	retryOutage   = 5
+)
+
+var (
+	errRequestTimeout = errors.New("the request's time is over")
+	errShuttingDown   = errors.New("the server is shutting down")
+)
+
+// problem is an error as clients see it: the only place that knows codes and statuses is this file.
+type problem struct {
+	code       string
+	classic    int // status in the profile classic
+	typed      int // status in the profile typed
+	text       string
+	field      string
+	path       string
+	retryAfter int // seconds; 0: not worth saying
+	cause      error
+}
+
+func (p *problem) Error() string { return p.code + ": " + p.text }
+
+func (p *problem) Unwrap() error { return p.cause }
+
+// body is the JSON of the problem: code and text, and in profiles that have it the place.
+func (p *problem) body(profile *profile) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"error": `)
+	writeText(&b, p.code)
+	b.WriteString(`, "error_descrip": `)
+	writeText(&b, p.text)
+	if profile.located && p.field != "" {
+		b.WriteString(`, "field": `)
+		writeText(&b, p.field)
+	}
+	if profile.located && p.path != "" {
+		b.WriteString(`, "path": `)
+		writeText(&b, p.path)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// challenge is the value of WWW-Authenticate, see RFC 6750: without a token no reason is given.
+func (p *problem) challenge() string {
+	if p.code == "invalid_token" {
+		return `Bearer realm="lateral", error="invalid_token"`
+	}
+	return `Bearer realm="lateral"`
+}
+
+// writeText writes a JSON string, without the escapes that only HTML needs.
+func writeText(b *bytes.Buffer, text string) {
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	// Strings always encode, and the buffer takes everything.
+	_ = encoder.Encode(strings.ToValidUTF8(text, "\ufffd"))
+	b.Truncate(b.Len() - 1) // the encoder's line break
+}
+
+func same(status int, code, text string) *problem {
+	return &problem{code: code, classic: status, typed: status, text: text}
+}
+
+func badRequest(text string) *problem {
+	return same(fasthttp.StatusBadRequest, "invalid_request_body", text)
+}
+
+// badRead is a parameter of a read that cannot be meant.
+func badRead(parameter, text string) *problem {
+	return &problem{
+		code: "not_read_object_in_odoo", classic: fasthttp.StatusConflict, typed: fasthttp.StatusUnprocessableEntity,
+		text: parameter + ": " + text, field: parameter,
+	}
+}
+
+func badID(id string) *problem {
+	return same(fasthttp.StatusBadRequest, "invalid_object_id",
+		"Invalid object id "+quoted(id)+": it must be a positive integer.")
+}
+
+func noToken() *problem {
+	return &problem{
+		code: "no_access_token", classic: fasthttp.StatusBadRequest, typed: fasthttp.StatusUnauthorized,
+		text: "No access token was provided in the request header Access-Token.",
+	}
+}
+
+func invalidToken(text string) *problem {
+	return same(fasthttp.StatusUnauthorized, "invalid_token", text)
+}
+
+func noModel(model string) *problem {
+	p := same(fasthttp.StatusNotFound, "model_not_found", "There is no model "+quoted(model)+".")
+	p.path = shorten(model, 80)
+	return p
+}
+
+func switchedOff(model string) *problem {
+	return same(fasthttp.StatusNotImplemented, "model_not_available", "The model "+quoted(model)+" is not available over REST.")
+}
+
+func noRecord() *problem {
+	return same(fasthttp.StatusNotFound, "not_found_object_in_odoo", "There is no such record, or it is not visible to this user.")
+}
+
+func overloaded(text string) *problem {
+	p := same(fasthttp.StatusServiceUnavailable, "overloaded", text)
+	p.retryAfter = retryOverload
+	return p
+}
+
+func tooMany(seconds int) *problem {
+	p := same(fasthttp.StatusTooManyRequests, "too_many_requests", "Too many requests with this token.")
+	p.retryAfter = seconds
+	return p
+}
+
+func tooLarge(text string) *problem {
+	return same(fasthttp.StatusRequestEntityTooLarge, "request_too_large", text)
+}
+
+func timedOut() *problem {
+	return same(fasthttp.StatusGatewayTimeout, "timeout", "The request took longer than this server allows.")
+}
+
+func outage(code, text string) *problem {
+	p := same(fasthttp.StatusServiceUnavailable, code, text)
+	p.retryAfter = retryOutage
+	return p
+}
+
+func internal(cause error) *problem {
+	p := same(fasthttp.StatusInternalServerError, "internal_error",
+		"The server failed to answer. Its log has the reason under this answer's X-Request-Id.")
+	p.cause = cause
+	return p
+}
+
+// problemOf returns what a client is told of an error; what it must not see stays in cause.
+func (x *exchange) problemOf(err error) *problem {
+	var known *problem
+	if errors.As(err, &known) {
+		return known
+	}
+	var p *problem
+	var failed *reader.Error
+	var fault *writer.Fault
+	switch {
+	case errors.Is(err, errRequestTimeout):
+		p = timedOut()
+	case errors.Is(err, errShuttingDown):
+		p = overloaded("The server is shutting down.")
+	case errors.As(err, &failed):
+		p = readProblem(failed)
+	case errors.Is(err, auth.ErrInvalidToken):
+		p = invalidToken("The token is unknown, expired or revoked.")
+	case errors.Is(err, auth.ErrUserGone):
+		p = invalidToken("The user of this token is not there any more.")
+	case errors.Is(err, writer.ErrAccessDenied):
+		p = same(fasthttp.StatusUnauthorized, "odoo_user_authentication_failed", "Odoo refused this username and password.")
+	case errors.As(err, &fault):
+		p = faultProblem(fault)
+	default:
+		p = internal(err)
+	}
+	p.cause = err
+	return p
+}
+
+// readProblem maps the reader's kinds of errors.
+func readProblem(e *reader.Error) *problem {
+	refused := func(typed int) *problem {
+		return &problem{
+			code: "not_read_object_in_odoo", classic: fasthttp.StatusConflict, typed: typed,
+			text: e.Message, field: e.Field, path: e.Path,
+		}
+	}
+	switch e.Kind {
+	case reader.ModelNotFound:
+		p := same(fasthttp.StatusNotFound, "model_not_found", e.Message)
+		p.path = e.Path
+		return p
+	case reader.NotFound:
+		p := noRecord()
+		if e.Message != "" {
+			p.text = e.Message
+		}
+		return p
+	case reader.Denied:
+		return refused(fasthttp.StatusForbidden)
+	case reader.Invalid:
+		return refused(fasthttp.StatusUnprocessableEntity)
+	case reader.NotSingle:
+		// The request is well-formed: it is the data that has more than one record there.
+		return refused(fasthttp.StatusConflict)
+	case reader.InvalidToken:
+		return invalidToken("The user of this token is not there any more.")
+	case reader.OdooUnavailable:
+		return outage("odoo_unavailable", "Odoo cannot be reached at the moment.")
+	case reader.DatabaseUnavailable:
+		return outage("database_unavailable", "The database cannot be reached at the moment.")
+	case reader.Timeout:
+		return timedOut()
+	case reader.Overloaded:
+		return overloaded("The server has more work than it can take.")
+	}
+	return internal(e)
+}
+
+// faultProblem maps faults of calls that the server makes itself, which are logins.
+func faultProblem(f *writer.Fault) *problem {
+	switch f.Kind {
+	case writer.Unavailable, writer.Timeout, writer.Conflict:
+		return outage("odoo_unavailable", "Odoo cannot be reached at the moment.")
+	case writer.BadValue:
+		// A text that Odoo cannot even be asked about is no login it knows.
+		return same(fasthttp.StatusUnauthorized, "odoo_user_authentication_failed", "Odoo refused this username and password.")
+	}
+	return internal(f)
+}
+
+// endedBy returns why a context ended in place of the error that this caused elsewhere.
+func endedBy(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return err
+	case errors.Is(cause, errRequestTimeout):
+		return errRequestTimeout
+	}
+	return errShuttingDown
+}
+
+// quoted puts a client's text into an answer, shortened.
+func quoted(text string) string {
+	return "'" + shorten(strings.ToValidUTF8(text, "\ufffd"), 80) + "'"
+}

@@ -1,0 +1,35 @@
+package server
+
+import "lateral/reader"
+
+// profile is how one family of clients is spoken to. Profiles are data: handlers are the same.
+type profile struct {
+	name string
+	base string // the first segment of its paths
+	// values is how the reader writes values.
+	values reader.Profile
+	// typedStatus chooses the second of a problem's two statuses.
+	typedStatus bool
+	// challenge adds WWW-Authenticate to 401.
+	challenge bool
+	// located adds field and path to errors.
+	located bool
+	// total accepts the parameter count.
+	total bool
+}
+
+// The two profiles; they are never changed.
+var (
+	classic = profile{name: "classic", base: "/api", values: reader.Classic()}
+	typed   = profile{
+		name: "typed", base: "/v2", values: reader.Typed(),
+		typedStatus: true, challenge: true, located: true, total: true,
+	}
+)
+
+func (p *profile) status(problem *problem) int {
+	if p.typedStatus {
+		return problem.typed
+	}
+	return problem.classic
+}

@@ -1,0 +1,210 @@
+// Package server is the HTTP side of lateral: it reads requests as clients of the seed product
+// write them, has them answered by the reader, and writes answers and errors in the client's
+// profile. It knows no SQL and no RPC.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"lateral/auth"
+	"lateral/reader"
+	"lateral/schema"
+)
+
+// Reader answers reads.
+type Reader interface {
+	// Read resolves a query for a user and starts it. Errors are *reader.Error.
+	Read(ctx context.Context, who auth.Credentials, q reader.Query) (Rows, error)
+}
+
+// Rows is an answer under way, one JSON document per record.
+type Rows interface {
+	// Next returns the next record's document, valid until the next call, and io.EOF after the last.
+	Next(ctx context.Context) ([]byte, error)
+	// Close gives up what is left and frees what the answer holds.
+	Close() error
+	// ReadPath is how the records are read: direct, hybrid or odoo.
+	ReadPath() string
+	// Total is the number of records on all pages, where the query asked for it.
+	Total() (n int64, asked bool)
+}
+
+// Authenticator checks logins against Odoo.
+type Authenticator interface {
+	// Authenticate returns the uid of a login. It fails with writer.ErrAccessDenied where Odoo
+	// refuses, and otherwise where Odoo cannot be asked.
+	Authenticate(ctx context.Context, login, secret string) (int64, error)
+}
+
+// Tokens keeps the tokens of the users who are logged in; auth.Tokens does.
+type Tokens interface {
+	// Issue makes a pair of tokens for a user. A lifetime of 0 is without end.
+	Issue(ctx context.Context, who auth.Credentials, access, refresh time.Duration) (auth.Grant, error)
+	// Refresh makes a new access token in place of the one of a refresh token, and returns it with
+	// its lifetime in seconds. It fails with auth.ErrInvalidToken.
+	Refresh(ctx context.Context, refreshToken string, access time.Duration) (token string, seconds int64, err error)
+	// Revoke ends a refresh token and its access token; an unknown token is no error.
+	Revoke(ctx context.Context, refreshToken string) error
+	// Resolve returns the user of an access token. It fails with auth.ErrInvalidToken.
+	Resolve(ctx context.Context, accessToken string) (auth.Credentials, error)
+}
+
+// Users knows what get_tokens tells of a user.
+type Users interface {
+	// User returns the user of that id, or an error of the reader's or auth's kinds.
+	User(ctx context.Context, uid int64) (User, error)
+}
+
+// User is what get_tokens tells of a user. Lang and Tz are empty where the user has none.
+type User struct {
+	Lang      string
+	Tz        string
+	CompanyID int64
+}
+
+// ReaderOf returns a reader.Reader as a Server takes it.
+func ReaderOf(r *reader.Reader) Reader { return directReader{r} }
+
+type directReader struct{ reader *reader.Reader }
+
+func (d directReader) Read(ctx context.Context, who auth.Credentials, q reader.Query) (Rows, error) {
+	result, err := d.reader.Read(ctx, who, q)
+	if err != nil {
+		return nil, err
+	}
+	return resultRows{result}, nil
+}
+
+type resultRows struct{ *reader.Result }
+
+func (r resultRows) ReadPath() string { return r.Path }
+
+func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
+
+// Deps is what a Server works with. Catalogue and Presets may be nil.
+type Deps struct {
+	Reader Reader
+	Odoo   Authenticator
+	Tokens Tokens
+	Users  Users
+	// Catalogue returns the present catalogue, or nil. It only decides which of two errors is told first; whether a model exists is the reader's to say.
+	Catalogue func() *schema.Catalogue
+	// Presets returns the preset of a model, or nil. Where it fails the model is not read, since
+	// without its preset it could show more than was meant.
+	Presets func(ctx context.Context, model string) (*schema.Preset, error)
+	Checks  []Check
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Server answers HTTP requests.
+type Server struct {
+	deps   Deps
+	config Config
+	log    *slog.Logger
+
+	http    *fasthttp.Server
+	handler fasthttp.RequestHandler
+	slots   chan struct{} // one entry per request being worked on; nil: no limit
+	rate    *rateLimit    // nil: no limit
+	buffers sync.Pool     // *[]byte, for pages that may fit into one answer
+	ready   *readiness
+
+	// base ends when Shutdown gives up waiting: what still runs then is stopped.
+	base     context.Context
+	stop     context.CancelFunc
+	draining atomic.Bool
+}
+
+// New returns a server that is not listening yet. It fails where the configuration contradicts itself.
+func New(deps Deps, config Config) (*Server, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil {
+		return nil, errors.New("server: reader, Odoo, tokens and users are needed")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Metrics == nil {
+		deps.Metrics = NewMetrics()
+	}
+	s := &Server{deps: deps, config: config, log: deps.Log}
+	s.base, s.stop = context.WithCancel(context.Background())
+	if config.MaxInFlight > 0 {
+		s.slots = make(chan struct{}, config.MaxInFlight)
+	}
+	if config.RatePerToken > 0 {
+		s.rate = newRateLimit(config.RatePerToken, config.RateBurst)
+	}
+	s.ready = newReadiness(deps.Checks, s.log)
+	s.handler = s.routes()
+	s.http = &fasthttp.Server{
+		Handler:                      s.serveHTTP,
+		ErrorHandler:                 s.unreadable,
+		Logger:                       quietLogger{s.log},
+		Name:                         "lateral",
+		Concurrency:                  config.MaxConns,
+		ReadBufferSize:               config.MaxHeader,
+		MaxRequestBodySize:           config.MaxBody,
+		ReadTimeout:                  config.ReadTimeout,
+		WriteTimeout:                 config.WriteTimeout,
+		IdleTimeout:                  config.IdleTimeout,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		TCPKeepalive:                 true,
+	}
+	return s, nil
+}
+
+// Handler answers one request; for embedding into another fasthttp server, whose limits and
+// timeouts then apply.
+func (s *Server) Handler() fasthttp.RequestHandler { return s.serveHTTP }
+
+// Serve answers on a listener until Shutdown or until the listener fails.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.http.Serve(ln); err != nil {
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown stops listening and waits for running requests, streams included, until ctx ends; what
+// runs then is stopped and its connections break, so that no client takes a torn answer for whole.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	err := s.http.ShutdownWithContext(ctx)
+	s.stop()
+	if err != nil {
+		return fmt.Errorf("shutdown: %w", err)
+	}
+	return nil
+}
+
+// serveHTTP frames every request: what is on every answer, panics, log and metrics.
+func (s *Server) serveHTTP(ctx *fasthttp.RequestCtx) {
+	x := s.newExchange(ctx)
+	s.deps.Metrics.inFlight.Inc()
+	defer func() {
+		if p := recover(); p != nil {
+			x.panicked(p)
+		}
+		// A streamed answer ends when its last piece is written, not here.
+		if !x.streaming {
+			x.finish(nil)
+		}
+	}()
+	s.handler(ctx)
+}

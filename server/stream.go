@@ -1,0 +1,212 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+)
+
+const (
+	// pieceSize is how much of a stream is written at once, in bytes: what a slow client can make
+	// the server hold is one piece and the socket's buffer.
+	pieceSize = 64 << 10
+	// oldClientSize is the longest page for HTTP/1.0, which has no way to stream one safely.
+	oldClientSize = 64 << 20
+)
+
+// work is the time a request's work may take.
+type work struct {
+	ctx    context.Context
+	relax  func()
+	cancel func()
+}
+
+func (x *exchange) work() *work {
+	w := &work{}
+	w.ctx, w.relax, w.cancel = x.context()
+	return w
+}
+
+// sendPage answers with a page of records. What fits into the configured buffer goes out whole:
+// {"count": n, "results": […]} with a Content-Length, and errors on the way are still answered as
+// errors. Longer pages are streamed as {"results": […], "count": n}; an error on the way breaks the
+// connection before the last chunk, so that no client takes a part for the whole.
+func (x *exchange) sendPage(rows Rows, w *work) {
+	buffer := x.s.buffer()
+	limit := x.s.config.BufferSize
+	if !x.ctx.Request.Header.IsHTTP11() {
+		limit = oldClientSize
+	}
+	p := &page{x: x, rows: rows, work: w, buffer: buffer, pending: (*buffer)[:0], conn: x.ctx.Conn()}
+	ended, err := p.fill(limit)
+	switch {
+	case err != nil:
+		err = endedBy(w.ctx, err)
+	case ended:
+		err = p.sendWhole()
+	case limit == oldClientSize:
+		err = tooLarge("The answer is too long for HTTP/1.0: use HTTP/1.1, or limit.")
+	default:
+		x.startStream(p)
+		return
+	}
+	p.release()
+	if err != nil {
+		x.fail(err)
+	}
+}
+
+// startStream hands a page over to the connection, which pulls it after the handler has returned.
+func (x *exchange) startStream(p *page) {
+	// From here on the client's speed decides; deadlines of writing guard against none.
+	p.work.relax()
+	x.streaming = true
+	x.status = x.success
+	x.ctx.Response.SetStatusCode(x.success)
+	x.ctx.Response.SetBodyStream(p, -1)
+}
+
+// page is a page of records on its way from the reader to the client.
+type page struct {
+	x       *exchange
+	rows    Rows
+	work    *work
+	conn    net.Conn
+	buffer  *[]byte // pending's home
+	pending []byte  // records with commas between them, not yet written
+	count   int64
+	failed  error
+}
+
+// fill appends records until pending is longer than limit. It reports whether there are no more.
+func (p *page) fill(limit int) (ended bool, err error) {
+	for len(p.pending) <= limit {
+		doc, err := p.rows.Next(p.work.ctx)
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if p.count > 0 {
+			p.pending = append(p.pending, ',', ' ')
+		}
+		p.count++
+		if p.x.s.config.EscapeUnicode {
+			p.pending = appendEscaped(p.pending, doc)
+		} else {
+			p.pending = append(p.pending, doc...)
+		}
+	}
+	return false, nil
+}
+
+// sendWhole answers with a page of which all is there.
+func (p *page) sendWhole() error {
+	response := &p.x.ctx.Response
+	response.SetStatusCode(p.x.success)
+	response.SetBodyString(`{"count": ` + strconv.FormatInt(p.count, 10) + p.total() + `, "results": [`)
+	response.AppendBody(p.pending)
+	response.AppendBodyString("]}")
+	return nil
+}
+
+func (p *page) total() string {
+	if n, asked := p.rows.Total(); asked {
+		return `, "total": ` + strconv.FormatInt(n, 10)
+	}
+	return ""
+}
+
+// Read is not used: fasthttp writes streams that can write themselves with WriteTo.
+func (p *page) Read([]byte) (int, error) { return 0, errors.New("a page is written, not read") }
+
+// SupportsBodyWriteTo tells fasthttp to call WriteTo.
+func (p *page) SupportsBodyWriteTo() bool { return true }
+
+// WriteTo writes the page in pieces, each with a deadline of its own. An error makes fasthttp close
+// the connection without ending the chunked body.
+func (p *page) WriteTo(w io.Writer) (written int64, err error) {
+	defer func() {
+		// fasthttp would survive a panic here too, but without calling Close.
+		if bug := recover(); bug != nil {
+			err = fmt.Errorf("panic: %v", bug)
+			p.x.s.deps.Metrics.panics.Inc()
+		}
+		p.x.bytes = written
+		if err != nil {
+			p.failed = endedBy(p.work.ctx, err)
+		}
+	}()
+	return p.writeTo(w)
+}
+
+func (p *page) writeTo(w io.Writer) (written int64, err error) {
+	write := func(piece []byte) error {
+		if timeout := p.x.s.config.WriteTimeout; timeout > 0 {
+			if err := p.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+				return fmt.Errorf("write deadline: %w", err)
+			}
+		}
+		n, err := w.Write(piece)
+		written += int64(n)
+		return err
+	}
+	if err := write([]byte(`{"results": [`)); err != nil {
+		return written, err
+	}
+	for ended := false; ; {
+		for rest := p.pending; len(rest) > 0; {
+			piece := rest[:min(len(rest), pieceSize)]
+			if err := write(piece); err != nil {
+				return written, err
+			}
+			rest = rest[len(piece):]
+		}
+		p.pending = p.pending[:0]
+		if ended {
+			break
+		}
+		if ended, err = p.fill(pieceSize - 1); err != nil {
+			return written, err
+		}
+	}
+	return written, write([]byte(`], "count": ` + strconv.FormatInt(p.count, 10) + p.total() + `}`))
+}
+
+// Close ends a stream, whether it was written to its end or not. fasthttp calls it once.
+func (p *page) Close() error {
+	p.release()
+	p.x.finish(p.failed)
+	return nil
+}
+
+// release frees what the page holds.
+func (p *page) release() {
+	if err := p.rows.Close(); err != nil && p.failed == nil && p.x.cause == nil {
+		p.x.cause = fmt.Errorf("close the answer: %w", err)
+	}
+	p.work.cancel()
+	*p.buffer = p.pending
+	p.x.s.keepBuffer(p.buffer)
+}
+
+// buffer returns a buffer for a page, and keepBuffer takes it back unless one long record has blown
+// it up.
+func (s *Server) buffer() *[]byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, 16<<10)
+	return &b
+}
+
+func (s *Server) keepBuffer(b *[]byte) {
+	if cap(*b) <= 2*(s.config.BufferSize+pieceSize) {
+		s.buffers.Put(b)
+	}
+}
