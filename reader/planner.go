@@ -96,7 +96,13 @@ func (p *planner) domain(model *schema.Model, q Query) (schema.Domain, error) {
 		}
 		terms = append(terms, domain)
 	}
-	return schema.Normalize(terms), nil
+	switch len(terms) {
+	case 0:
+		return schema.True{}, nil
+	case 1:
+		return terms[0], nil
+	}
+	return terms, nil
 }
 
 func (p *planner) identity(model *schema.Model, q Query) (schema.Domain, error) {
@@ -221,6 +227,11 @@ func (p *planner) node(model *schema.Model, access *auth.ModelAccess, item schem
 		return nil, denied("the user may not read the field %s of %s", item.Name, model.Name)
 	}
 	node := &Node{Key: f.Name, Field: f, View: view, Null: p.profile.Null}
+	if model.SelfRead && groupRestricted(p.catalogue, f) {
+		// fields_get shows users what they may read of themselves, which is more than of others
+		// (Odoo 14.0–19.0: addons/base/models/res_users.py, SELF_READABLE_FIELDS).
+		node.Computed = "some users may read it of themselves alone"
+	}
 	plain := p.profile.Nested
 	if flat {
 		plain = p.profile.Flat

@@ -205,13 +205,16 @@ func (t table) mayFilter(f *schema.Field, m mode) error {
 	if err != nil {
 		return err
 	}
-	if !access.Readable {
-		// Of a model without ACL fields_get tells nothing. Where a domain would need the ACL it is
-		// denied for that; what joins without it looks at field groups alone.
-		if f.Static.Source != nil && len(f.Static.Source.Groups) > 0 {
+	// Of a model without ACL fields_get tells nothing: where a domain would need the ACL it is denied
+	// for that, and what joins without it looks at field groups alone. Of res.users it tells more
+	// than a filter may use, see planner.node.
+	if !access.Readable || t.model.SelfRead {
+		if groupRestricted(c.catalogue, f) {
 			return delegate("%s.%s is restricted to groups", t.model.Name, f.Name)
 		}
-		return nil
+		if !access.Readable {
+			return nil
+		}
 	}
 	if _, ok := access.Fields[f.Name]; !ok {
 		e := denied("the user may not read the field %s of %s", f.Name, t.model.Name)
@@ -219,6 +222,29 @@ func (t table) mayFilter(f *schema.Field, m mode) error {
 		return e
 	}
 	return nil
+}
+
+// groupRestricted reports whether the sources restrict a field to groups. A related or delegated
+// field takes the groups of the field at the end of its path.
+func groupRestricted(c *schema.Catalogue, f *schema.Field) bool {
+	for hops := 0; f != nil && hops < 8; hops++ {
+		if f.Static.Source != nil && len(f.Static.Source.Groups) > 0 {
+			return true
+		}
+		if len(f.Related) == 0 {
+			return false
+		}
+		model := f.Model
+		for _, name := range f.Related[:len(f.Related)-1] {
+			link := model.Field(name)
+			if link == nil || c.Model(link.Comodel) == nil {
+				return true
+			}
+			model = c.Model(link.Comodel)
+		}
+		f = model.Field(f.Related[len(f.Related)-1])
+	}
+	return true
 }
 
 // plainText refuses NUL characters, which PostgreSQL's texts cannot hold.

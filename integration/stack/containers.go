@@ -78,9 +78,6 @@ func (c *containers) odooURLs() (public, own string) {
 	return "http://" + loopback(c.odooPort), "http://" + loopback(8069)
 }
 
-// stopGrace is how long a container may take to end by itself.
-const stopGrace = 30 * time.Second
-
 func (c *containers) startPostgres(ctx context.Context) error {
 	if err := c.postgres.Start(ctx); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
@@ -89,7 +86,7 @@ func (c *containers) startPostgres(ctx context.Context) error {
 }
 
 func (c *containers) stopPostgres(ctx context.Context) error {
-	return stopContainer(ctx, c.postgres)
+	return stopContainer(ctx, c.postgres, postgresGrace)
 }
 
 func (c *containers) startOdoo(ctx context.Context) error {
@@ -115,7 +112,7 @@ func (c *containers) stopOdoo(ctx context.Context) error {
 	if !c.started {
 		return nil
 	}
-	if err := stopContainer(ctx, c.odoo); err != nil {
+	if err := stopContainer(ctx, c.odoo, odooGrace); err != nil {
 		return err
 	}
 	c.started = false
@@ -162,8 +159,8 @@ func (c *containers) close(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-func stopContainer(ctx context.Context, c *testcontainers.DockerContainer) error {
-	grace := stopGrace
+// stopContainer stops a container, and kills it if that takes longer than the grace period.
+func stopContainer(ctx context.Context, c *testcontainers.DockerContainer, grace time.Duration) error {
 	if err := c.Stop(ctx, &grace); err != nil {
 		return fmt.Errorf("stop a container: %w", err)
 	}

@@ -188,7 +188,7 @@ func (h *containerHost) preparedImage(ctx context.Context, template string) (_ s
 		return "", err
 	}
 	// The data has to be at rest when it becomes part of an image.
-	if err := stopContainer(ctx, c); err != nil {
+	if err := stopContainer(ctx, c, postgresGrace); err != nil {
 		return "", err
 	}
 	if _, err := h.engine.ContainerCommit(ctx, c.GetContainerID(), client.ContainerCommitOptions{Reference: image}); err != nil {

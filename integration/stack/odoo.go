@@ -6,10 +6,15 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 )
 
 // modules are installed in every prepared database, with demo data.
 const modules = "sale_management,purchase,stock,account,l10n_us,sale_stock,point_of_sale,crm,contacts"
+
+// odooGrace is how long Odoo may take to end by itself. Its workers notice only now and then that they are to stop, and
+// an Odoo that is killed loses nothing but requests.
+const odooGrace = 3 * time.Second
 
 // odooDist is an Odoo that is installed on this machine and can be run as an ordinary process.
 type odooDist interface {

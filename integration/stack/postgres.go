@@ -28,6 +28,9 @@ const (
 	templateDatabase = "template_odoo"
 )
 
+// postgresGrace is how long a fast shutdown of PostgreSQL may take.
+const postgresGrace = 30 * time.Second
+
 // postgresSettings make a server for tests: nothing here has to survive a power cut, and every statement is counted.
 var postgresSettings = []string{
 	"fsync=off",
@@ -100,7 +103,7 @@ func (p *postgres) start(ctx context.Context) error {
 		dir:    p.data,
 		log:    p.log,
 		stop:   "INT", // a fast shutdown: clients are disconnected
-		grace:  30 * time.Second,
+		grace:  postgresGrace,
 		lock:   p.lock,
 		asUser: true,
 	}, p.account)

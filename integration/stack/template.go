@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -248,7 +247,7 @@ func (h *localHost) odooSpec(run string, arguments ...string) processSpec {
 		env:    h.odoo.env(),
 		dir:    run,
 		log:    filepath.Join(run, "odoo.log"),
-		grace:  10 * time.Second,
+		grace:  odooGrace,
 		asUser: !chrooted, // the chroot gives up root itself, once it has mounted what it needs
 	}
 }

@@ -33,7 +33,7 @@ build() {
 	tag=$1
 	file=$2
 	shift 2
-	docker build --network host --build-arg http_proxy --build-arg https_proxy --tag "$tag" --file "$here/$file" "$@" "$here"
+	docker build --network host --force-rm --build-arg http_proxy --build-arg https_proxy --tag "$tag" --file "$here/$file" "$@" "$here"
 }
 
 for image in "$@"; do
