@@ -55,8 +55,16 @@ func (x comparison) classic() (sq.Sqlizer, error) {
 // classicTranslated compares a translation without the usual OR IS NULL.
 func (x comparison) classicTranslated() (sq.Sqlizer, error) {
 	switch x.op {
-	case "in", "not in":
-		return x.among(listOf(x.operand), x.op == "not in")
+	case "not in", "=?":
+		// Odoo writes these operators into the statement as they are, which PostgreSQL refuses.
+		return nil, x.unclear()
+	case "in":
+		for _, v := range listOf(x.operand) {
+			if _, isText := v.(string); !isText {
+				return nil, x.unclear()
+			}
+		}
+		return x.among(listOf(x.operand), false)
 	case "=", "!=", "<", ">", "<=", ">=":
 		return x.compare(sqlComparison(x.op), x.operand)
 	}

@@ -39,7 +39,7 @@ func (t table) fieldAs(f *schema.Field, super bool) (value, error) {
 		return base.fieldAs(last, super || !readAsUser(f))
 	case f.Name == "__last_update" && t.model.LogAccess:
 		// Odoo 14.0: odoo/models.py, compute_concurrency_field_with_access.
-		return value{sql: "coalesce(" + t.column("write_date") + ", " + t.column("create_date") + ")", typ: "timestamp", column: f}, nil
+		return value{sql: "coalesce(" + t.column("write_date") + ", " + t.column("create_date") + ", now() AT TIME ZONE 'UTC')", typ: "timestamp", column: f}, nil
 	}
 	return value{}, delegate("%s.%s is computed", t.model.Name, f.Name)
 }

@@ -145,7 +145,8 @@ func (t table) toOne(n *Node) (fragment, error) {
 	inner := result.flags
 	result.flags = ""
 	if inner != "" {
-		result.flag("coalesce(" + inner + ", 0)")
+		// What is nested in a record that is not there cannot be hidden.
+		result.flag("(CASE WHEN " + target.alias + ".id IS NOT NULL THEN coalesce(" + inner + ", 0) ELSE 0 END)")
 	}
 	if restricted {
 		result.flag("(CASE WHEN " + target.alias + ".id IS NOT NULL AND (" + readable + ") IS NOT TRUE THEN " + itoa(flagDenied) + " ELSE 0 END)")

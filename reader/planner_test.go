@@ -1,0 +1,155 @@
+package reader
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"lateral/auth"
+	"lateral/schema"
+)
+
+// shapesOf plans a query on the fixture and describes its nodes.
+func shapesOf(t *testing.T, f fixtureAccess, q Query) (string, error) {
+	t.Helper()
+	plan, _, err := compileQuery(t, f, q, Context{})
+	if err != nil {
+		return "", err
+	}
+	return describe(plan.Root), nil
+}
+
+var shapeNames = map[Shape]string{
+	Value: "", ID: "id", NamedID: "named", Object: "object", ObjectList: "objectlist", BareIDs: "bare",
+	NullableIDs: "nullable", IDs: "ids", Objects: "objects", SingleObject: "single", ReferenceID: "ref", ReferenceIDs: "refs",
+}
+
+func describe(level *Level) string {
+	var parts []string
+	for _, n := range level.Nodes {
+		text := n.Key
+		if name := shapeNames[n.Shape]; name != "" {
+			text += ":" + name
+		}
+		if n.Sub != nil {
+			text += "(" + describe(n.Sub) + ")"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, " ")
+}
+
+// Ensure plain and nested names take the shapes of the contract, section 4, in both modes and profiles.
+func TestShapes(t *testing.T) {
+	f := fixtureAccess{catalogue: fixture("19.0")}
+	tree, err := schema.ParseTree(f.catalogue, "order", schema.Tuple{"id", "partner_id", "line_ids", "origin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	preset := &schema.Preset{ReadAll: tree, ReadOne: tree}
+	items := []any{
+		"partner_id", "line_ids", "origin",
+		schema.Tuple{"user_id", schema.Tuple{"id", "partner_id", "tag_ids"}},
+	}
+	for _, test := range []struct {
+		name string
+		q    Query
+		want string
+	}{
+		{"flat", Query{Include: items}, "id name partner_id:named(id name) line_ids:nullable origin:refs user_id:object(id partner_id:id tag_ids:bare)"},
+		{"schema", Query{Preset: preset}, "id partner_id:id line_ids:bare origin:ref"},
+		{"included last", Query{Preset: preset, Include: []any{"id", "name"}}, "partner_id:id line_ids:bare origin:ref id name"},
+		{"excluded", Query{Preset: preset, Exclude: []any{"origin", "line_ids"}}, "id partner_id:id"},
+		{"only id", Query{Preset: preset, Exclude: "*", Include: "name"}, "id name"},
+		{"forms", Query{Exclude: "__all_fields__", Include: []any{
+			schema.Tuple{"partner_id", []any{"name"}}, schema.Tuple{"line_ids", schema.Tuple{"id"}},
+		}}, "id partner_id:objectlist(name) line_ids:single(id)"},
+	} {
+		test.q.Model, test.q.Profile = "order", Classic()
+		got, err := shapesOf(t, f, test.q)
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %s, %v, want %s", test.name, got, err, test.want)
+		}
+	}
+	got, err := shapesOf(t, f, Query{Model: "order", Profile: Typed(), Include: items})
+	if want := "id name partner_id:id line_ids:ids origin:ref user_id:object(id partner_id:id tag_ids:ids)"; err != nil || got != want {
+		t.Errorf("typed: got %s, %v, want %s", got, err, want)
+	}
+}
+
+// Ensure what cannot be read is refused by kind, and names the field.
+func TestPlanRefuses(t *testing.T) {
+	f := fixtureAccess{catalogue: fixture("19.0"), hidden: map[string]string{"order": "amount", "partner": "city"}, closed: map[string]bool{"tag": true}}
+	for _, test := range []struct {
+		name string
+		q    Query
+		kind Kind
+		path string
+	}{
+		{"unknown model", Query{Model: "nothing"}, ModelNotFound, ""},
+		{"closed model", Query{Model: "tag"}, Denied, ""},
+		{"unknown field", Query{Model: "order", Include: "nothing"}, Invalid, ""},
+		{"hidden field", Query{Model: "order", Include: "amount"}, Denied, "amount"},
+		{"hidden nested field", Query{Model: "order", Include: []any{schema.Tuple{"partner_id", schema.Tuple{"city"}}}}, Denied, "partner_id.city"},
+		{"excluded nothing", Query{Model: "order", Exclude: "nothing"}, Invalid, "nothing"},
+		{"bad filter", Query{Model: "order", Filters: []any{"|"}}, Invalid, ""},
+		{"filter on a hidden field", Query{Model: "order", Filters: []any{[]any{"amount", "=", int64(1)}}}, Denied, ""},
+		{"hop to a closed model", Query{Model: "partner", Filters: []any{[]any{"tag_ids.name", "=", "x"}}}, Denied, ""},
+		{"unknown operator", Query{Model: "order", Filters: []any{[]any{"name", "~", "x"}}}, Invalid, ""},
+		{"bad order", Query{Model: "order", Order: "name; drop table x"}, Invalid, ""},
+		{"order by nothing", Query{Model: "order", Order: "nothing"}, Invalid, "nothing"},
+		{"search by nothing", Query{Model: "order", One: true, SearchField: "nothing"}, Invalid, "nothing"},
+		{"search for a word", Query{Model: "order", One: true, SearchField: "partner_id", SearchValue: "x"}, Invalid, "partner_id"},
+	} {
+		test.q.Profile = Classic()
+		_, err := shapesOf(t, f, test.q)
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != test.kind {
+			t.Errorf("%s: got %v", test.name, err)
+			continue
+		}
+		if test.path != "" && e.Path != test.path && e.Field != test.path {
+			t.Errorf("%s: got field %q, path %q", test.name, e.Field, e.Path)
+		}
+		if strings.Contains(e.Message, "SELECT") || e.Message == "" {
+			t.Errorf("%s: got the message %q", test.name, e.Message)
+		}
+	}
+}
+
+// Ensure a context is read as Odoo means it, and the rest kept for Odoo.
+func TestParseContext(t *testing.T) {
+	c, err := parseContext(map[string]any{"lang": false, "active_test": int64(0), "allowed_company_ids": []any{int64(2), int64(1)}, "show_address": true})
+	if err != nil || c.Lang != "" || *c.ActiveTest || len(c.Companies) != 2 || c.Extra["show_address"] != true {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	user := &auth.Principal{Lang: "fr_FR", Tz: "Europe/Paris"}
+	if with := c.withUser(user); with.Lang != "" || with.Tz != "Europe/Paris" {
+		t.Errorf("got %+v", with)
+	}
+	for key, v := range map[string]any{"lang": int64(1), "tz": []any{}, "allowed_company_ids": "x"} {
+		if _, err := parseContext(map[string]any{key: v}); err == nil {
+			t.Errorf("%s: %v was taken", key, v)
+		}
+	}
+}
+
+// Ensure two values have one key only where they are the same.
+func TestWriteKey(t *testing.T) {
+	scalar := rapid.OneOf(
+		rapid.Just[any](nil), rapid.Map(rapid.Bool(), func(b bool) any { return b }), rapid.Map(rapid.Int64(), func(n int64) any { return n }),
+		rapid.Map(rapid.String(), func(s string) any { return s }), rapid.Map(rapid.Float64(), func(f float64) any { return f }))
+	list := rapid.Map(rapid.SliceOfN(scalar, 0, 4), func(l []any) any { return l })
+	value := rapid.OneOf(scalar, list, rapid.Map(list, func(l any) any { return schema.Tuple(l.([]any)) }))
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := value.Draw(t, "a"), value.Draw(t, "b")
+		var ka, kb strings.Builder
+		writeKey(&ka, a)
+		writeKey(&kb, b)
+		if same := schema.FormatLiteral(a) == schema.FormatLiteral(b); same != (ka.String() == kb.String()) {
+			t.Fatalf("%#v and %#v: %q, %q", a, b, ka.String(), kb.String())
+		}
+	})
+}
