@@ -67,16 +67,12 @@ type verdict struct {
 
 func newDifferential(t *testing.T, s *stand) *differential {
 	t.Helper()
-	c := s.catalogue(t)
 	d := &differential{
 		stand: s, t: t, users: map[string]oracle{},
 		counts: map[string]*tally{}, byRole: map[string]*tally{}, paths: map[string]int{},
 	}
 	for _, role := range roles() {
-		who := s.login(t, role)
-		rows := s.call(t, who, "res.users", "read", []any{[]any{who.UID}, []any{"lang", "tz"}}, nil).([]any)
-		own := rows[0].(map[string]any)
-		d.users[role] = oracle{odoo: s.odoo, catalogue: c, who: who, context: map[string]any{"lang": own["lang"], "tz": own["tz"]}}
+		d.users[role] = s.judge(t, role)
 	}
 	d.generator = newGenerator(t, s, d.users, setting("LATERAL_SEED", diffSeed), d.visible)
 	return d
@@ -226,7 +222,9 @@ func (d *differential) compareOnce(ctx context.Context, r request) (verdict, err
 	if err != nil {
 		return v, err
 	}
-	if disagreement(got, total) == "" {
+	if text := disagreement(got, total); text != "" {
+		v.text = text
+	} else {
 		err := d.checkTies(ctx, judge, r, odoo.ids, &v)
 		return v, err
 	}

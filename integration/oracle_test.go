@@ -139,24 +139,24 @@ func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []
 		fields = append(fields, "id")
 	}
 	byID := make(map[int64]object, len(ids))
-	rows := map[int64]map[string]any{}
-	if len(ids) > 0 {
-		kwargs := map[string]any{"fields": fields, "load": "", "context": o.context}
-		result, err := o.odoo.Execute(ctx, o.who, model, "read", []any{ids}, kwargs)
-		if err != nil {
-			return nil, err
-		}
-		list, ok := result.([]any)
-		if !ok {
-			return nil, fmt.Errorf("read of %s returned a %T", model, result)
-		}
-		for _, item := range list {
-			row := item.(map[string]any)
-			rows[row["id"].(int64)] = row
-		}
+	// No records are read too, as web_read does: that shows whether the fields may be read.
+	kwargs := map[string]any{"fields": fields, "load": "", "context": o.context}
+	result, err := o.odoo.Execute(ctx, o.who, model, "read", []any{ids}, kwargs)
+	if err != nil {
+		return nil, err
 	}
-	for id := range rows {
-		byID[id] = make(object, 0, len(wants))
+	list, ok := result.([]any)
+	if !ok {
+		return nil, fmt.Errorf("read of %s returned a %T", model, result)
+	}
+	rows := make(map[int64]map[string]any, len(list))
+	for _, item := range list {
+		row := item.(map[string]any)
+		rows[row["id"].(int64)] = row
+		byID[row["id"].(int64)] = make(object, 0, len(wants))
+	}
+	if len(rows) == 0 {
+		return byID, nil
 	}
 	for _, w := range wants {
 		f := m.Field(w.name)
@@ -215,7 +215,11 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, 
 			sub = append(sub, want{name: "name"})
 		}
 	}
-	documents, err := o.objects(ctx, f.Comodel, all, sub, false)
+	read := o.objects
+	if named {
+		read = o.namedObjects
+	}
+	documents, err := read(ctx, f.Comodel, all, sub, false)
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +240,35 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, 
 		}
 	}
 	return values, nil
+}
+
+// namedObjects reads the targets of a many2one that flat mode shows with their names. Of those that
+// the user may not read, the id is all that Odoo shows.
+func (o oracle) namedObjects(ctx context.Context, model string, ids []int64, wants []want, _ bool) (map[int64]object, error) {
+	documents := make(map[int64]object, len(ids))
+	for _, id := range ids {
+		documents[id] = object{{"id", float64(id)}}
+	}
+	if len(ids) == 0 || len(wants) == 1 {
+		return documents, nil
+	}
+	everything := o
+	everything.context = maps.Clone(o.context)
+	everything.context["active_test"] = false
+	readable, err := everything.search(ctx, model, []any{[]any{"id", "in", ids}}, "id", 0, 0)
+	if err != nil {
+		refusal, err := refusalOf(err)
+		if refusal == refusedAccess {
+			return documents, nil
+		}
+		return nil, err
+	}
+	named, err := o.objects(ctx, model, readable, wants, false)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(documents, named)
+	return documents, nil
 }
 
 // sortTargets brings the ids of an x2many into a total order.

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -41,7 +42,7 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	result := &statement{}
 	if count {
 		result.count = page.selectWhere("SELECT count(*)", conditions)
-		result.countArgs = append([]any(nil), c.args...)
+		result.count, result.countArgs = prune(result.count, c.args)
 	}
 	order, err := page.order(p.Order, nil, c.userMode())
 	if err != nil {
@@ -71,6 +72,7 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	}
 	c.finish(result, document, "("+inner+")", rows)
 	result.sql += "\nORDER BY " + strings.Join(outer, ", ")
+	result.sql, result.args = prune(result.sql, c.args)
 	return result, nil
 }
 
@@ -96,6 +98,8 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 	if conditions != "" {
 		result.sql += " AND " + conditions
 	}
+	// The id is in front and in use, so it stays the first parameter.
+	result.sql, result.args = prune(result.sql, c.args)
 	return result, nil
 }
 
@@ -107,7 +111,6 @@ func (c *compiler) finish(result *statement, document fragment, from string, row
 		result.flagged = true
 	}
 	result.sql += "\nFROM " + from + " " + rows.alias + rows.scope.joins.String()
-	result.args = c.args
 	result.spliced = c.spliced
 }
 
@@ -115,6 +118,9 @@ func (c *compiler) finish(result *statement, document fragment, from string, row
 // user's access.
 func (t table) rootConditions(d schema.Domain) ([]sq.Sqlizer, error) {
 	c := t.scope.c
+	if !c.catalogue.Features.AnyOperator && neverClassic(d) {
+		d = schema.False{}
+	}
 	predicate, err := t.domain(d, c.userMode())
 	if err != nil {
 		return nil, err
@@ -132,6 +138,31 @@ func (t table) rootConditions(d schema.Domain) ([]sq.Sqlizer, error) {
 		return nil, err
 	}
 	return append(where, rules...), nil
+}
+
+// placeholder is a parameter in the statement's text. No constant of ours holds a dollar sign:
+// identifiers and texts come from the catalogue, values are parameters.
+var placeholder = regexp.MustCompile(`\$([0-9]+)`)
+
+// prune drops parameters that the text does not use, which PostgreSQL would refuse, and numbers the
+// others anew. Some are left over from parts that turned out to be constant.
+func prune(sql string, args []any) (string, []any) {
+	numbers := map[string]string{}
+	var kept []any
+	used := map[string]bool{}
+	for _, p := range placeholder.FindAllString(sql, -1) {
+		used[p] = true
+	}
+	for i, arg := range args {
+		if old := "$" + strconv.Itoa(i+1); used[old] {
+			kept = append(kept, arg)
+			numbers[old] = "$" + strconv.Itoa(len(kept))
+		}
+	}
+	if len(kept) == len(args) {
+		return sql, args
+	}
+	return placeholder.ReplaceAllStringFunc(sql, func(p string) string { return numbers[p] }), kept
 }
 
 // selectWhere writes a SELECT on this table and what is joined to it so far.

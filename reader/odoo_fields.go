@@ -180,7 +180,8 @@ func kindOfFault(kind writer.Kind) Kind {
 		return Denied
 	case writer.AccessDenied:
 		return InvalidToken
-	case writer.Validation, writer.Missing, writer.NoMethod, writer.BadArguments, writer.BadValue:
+	case writer.Validation, writer.Missing, writer.NoMethod, writer.BadArguments, writer.BadValue, writer.Internal:
+		// Whatever exception Odoo raises, it refuses the read.
 		return Invalid
 	case writer.Unavailable:
 		return OdooUnavailable

@@ -53,7 +53,7 @@ func (p *planner) plan(q Query, readContext Context) (*Plan, error) {
 	if plan.Domain, err = p.domain(model, q); err != nil {
 		return nil, err
 	}
-	plan.RawDomain = schema.DomainList(plan.Domain)
+	plan.RawDomain = rawDomain(plan.Domain, q)
 	if q.One {
 		plan.Limit = 1
 	}
@@ -67,6 +67,9 @@ func (p *planner) delegation(plan *Plan) string {
 	switch {
 	case p.catalogue.Upgrading:
 		return "modules are being installed or upgraded"
+	case !p.catalogue.Features.AnyOperator && holdsText(plan.RawDomain, "!") && holdsText(plan.RawDomain, "<>"):
+		// There <> has no opposite, != has; the parsed domain does not tell them apart.
+		return "a negation of <>"
 	case len(plan.Context.Extra) > 0:
 		return "the context has keys that may change anything"
 	case plan.Root.Model.Guard.Kind == schema.Guarded:
@@ -103,6 +106,42 @@ func (p *planner) domain(model *schema.Model, q Query) (schema.Domain, error) {
 		return terms[0], nil
 	}
 	return terms, nil
+}
+
+// rawDomain is the domain as the client wrote it: what Odoo makes of its own spellings is its own
+// affair. Two complete domains, one behind the other, are ANDed.
+func rawDomain(parsed schema.Domain, q Query) []any {
+	if q.One || q.Filters == nil {
+		return schema.DomainList(parsed)
+	}
+	var raw []any
+	if q.Preset != nil {
+		raw = append(raw, q.Preset.RawDomain...)
+	}
+	filters, _ := plainLists(q.Filters).([]any)
+	return append(raw, filters...)
+}
+
+// plainLists turns tuples into lists, which is all that RPC knows.
+func plainLists(v any) any {
+	if !isList(v) {
+		return v
+	}
+	list := make([]any, 0, len(listOf(v)))
+	for _, element := range listOf(v) {
+		list = append(list, plainLists(element))
+	}
+	return list
+}
+
+// holdsText reports whether a text stands anywhere in nested lists.
+func holdsText(v any, text string) bool {
+	for _, element := range listOf(v) {
+		if element == text || isList(element) && holdsText(element, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *planner) identity(model *schema.Model, q Query) (schema.Domain, error) {

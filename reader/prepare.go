@@ -12,6 +12,7 @@ import (
 
 	"lateral/auth"
 	"lateral/schema"
+	"lateral/writer"
 )
 
 // prepared is a plan and, where SQL answers it, its statement. It is shared by all reads of one
@@ -35,7 +36,7 @@ func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Ca
 		return found, nil
 	}
 	r.deps.Observe.Planned(false)
-	fields := r.deps.Odoo.As(who)
+	fields := writer.NewUserCaller(r.deps.Odoo, who, readContext.Companies)
 	access := func(model string) (*auth.ModelAccess, error) {
 		a, err := p.Access(ctx, r.deps.Pool, c, model, fields)
 		if err != nil {

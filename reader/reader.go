@@ -12,19 +12,12 @@ import (
 	"lateral/writer"
 )
 
-// Odoo is the way to Odoo that a reader needs.
-type Odoo interface {
-	writer.Caller
-	// As returns the fields_get of one user.
-	As(who auth.Credentials) *writer.UserCaller
-}
-
 // Deps is what a reader works with.
 type Deps struct {
 	Pool       *pg.Pool
 	Catalogues *schema.Holder
 	Directory  *auth.Directory
-	Odoo       Odoo
+	Odoo       writer.Caller
 	// Filestore is the folder of the database's filestore, empty where it cannot be read; then
 	// attachments' content comes from Odoo.
 	Filestore string

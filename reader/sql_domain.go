@@ -34,6 +34,17 @@ var (
 // domain compiles a domain to a predicate on one record. It fails with an *Error where Odoo would
 // refuse the domain, and with a delegation where only Odoo knows what it means.
 func (t table) domain(d schema.Domain, m mode) (sq.Sqlizer, error) {
+	if t.scope.c.catalogue.Features.ModernDomains {
+		result, err := t.constant(d)
+		if err != nil || result != undecided {
+			return sq.Expr(sqlBool(result == always)), err
+		}
+	}
+	return t.open(d, m)
+}
+
+// open compiles a domain that is not decided beforehand.
+func (t table) open(d schema.Domain, m mode) (sq.Sqlizer, error) {
 	switch d := d.(type) {
 	case nil, schema.True:
 		return sqlTrue, nil

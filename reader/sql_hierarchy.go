@@ -27,7 +27,7 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 	if empty && isList(d.Value) && modern {
 		return nil, delegate("%s of a list with False", d.Op)
 	}
-	if len(ids) == 0 {
+	if len(ids) == 0 && !isList(d.Value) {
 		return sqlFalse, nil
 	}
 	var comodel *schema.Model
@@ -39,6 +39,19 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 	}
 	if comodel == nil || comodel.Table == "" || comodel.Guard.Rewrites("id", d.Op) {
 		return nil, delegate("%s on %s.%s", d.Op, t.model.Name, f.Name)
+	}
+	if !m.super {
+		// The records to start from are searched for as the user, even where there are none.
+		access, err := c.access(comodel.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !access.Readable {
+			return nil, denied("the user may not read %s", comodel.Name)
+		}
+	}
+	if len(ids) == 0 {
+		return sqlFalse, nil
 	}
 	parent := comodel.ParentName
 	same := comodel == t.model

@@ -114,6 +114,9 @@ func (t table) search(f *schema.Field, sub schema.Domain, bypass bool, m mode, h
 		return table{}, nil, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
 	}
 	target := table{scope: c.newScope(), model: comodel, alias: c.alias()}
+	if !c.catalogue.Features.AnyOperator && neverClassic(sub) {
+		sub = schema.False{}
+	}
 	predicate, err := target.domain(sub, m)
 	if err != nil {
 		return table{}, nil, err

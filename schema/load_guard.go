@@ -107,6 +107,8 @@ func (l *loader) guard(m *Model, unknown string) Guard {
 		return Guard{Kind: Guarded, Reason: reason}
 	case known != nil && known.TableQuery:
 		return Guard{Kind: Guarded, Reason: "its rows come from a query that Python writes (_table_query)"}
+	case m.Relation == View:
+		return Guard{Kind: Guarded, Reason: "a view, which may have several rows with one id"}
 	case m.Relation == NoRelation:
 		return Guard{Kind: Guarded, Reason: "no table"}
 	case l.unreadable(m):

@@ -46,7 +46,9 @@ func (x *XMLRPC) executeJSON(ctx context.Context, who auth.Credentials, model, m
 	}
 	var reply struct {
 		Result any
-		Error  *struct{ Data struct{ Name, Message string } }
+		Error  *struct {
+			Data struct{ Name, Message string }
+		}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(answer))
 	decoder.UseNumber()

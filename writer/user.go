@@ -7,14 +7,18 @@ import (
 	"lateral/auth"
 )
 
-// UserCaller makes one user's calls.
+// UserCaller makes one user's calls in one company context.
 type UserCaller struct {
-	caller Caller
-	who    auth.Credentials
+	caller    Caller
+	who       auth.Credentials
+	companies []int64
 }
 
-// As returns a caller for one user.
-func (x *XMLRPC) As(who auth.Credentials) *UserCaller { return &UserCaller{caller: x, who: who} }
+// NewUserCaller returns a caller for one user. The companies are allowed_company_ids of its calls;
+// nil: all of the user's.
+func NewUserCaller(caller Caller, who auth.Credentials, companies []int64) *UserCaller {
+	return &UserCaller{caller: caller, who: who, companies: companies}
+}
 
 // FieldsGet returns the descriptions of the fields that the user may read of a model, by field:
 // the attributes asked for, all where there are none. It is auth's FieldsGetter.
@@ -22,6 +26,9 @@ func (u *UserCaller) FieldsGet(ctx context.Context, model string, attributes []s
 	kwargs := map[string]any{}
 	if len(attributes) > 0 {
 		kwargs["attributes"] = attributes
+	}
+	if u.companies != nil {
+		kwargs["context"] = map[string]any{"allowed_company_ids": u.companies}
 	}
 	result, err := u.caller.Execute(ctx, u.who, model, "fields_get", nil, kwargs)
 	if err != nil {

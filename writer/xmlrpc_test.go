@@ -260,7 +260,7 @@ func TestFieldsGet(t *testing.T) {
 		}
 		io.WriteString(w, "<methodResponse><params><param><value><struct><member><name>name</name><value><struct><member><name>type</name><value><string>char</string></value></member></struct></value></member></struct></value></param></params></methodResponse>")
 	})
-	fields, err := x.As(someone).FieldsGet(t.Context(), "res.partner", []string{"type"})
+	fields, err := NewUserCaller(x, someone, nil).FieldsGet(t.Context(), "res.partner", []string{"type"})
 	if err != nil || fmt.Sprint(fields) != "map[name:map[type:char]]" {
 		t.Fatalf("got %v, %v", fields, err)
 	}

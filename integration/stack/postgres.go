@@ -153,7 +153,7 @@ func dsn(host string, port int, role, password, database string) string {
 		net.JoinHostPort(host, strconv.Itoa(port)), database)
 }
 
-// exec runs statements one by one on a database, outside of a transaction, as CREATE DATABASE wants it.
+// execute runs statements one by one on a database, outside of a transaction, as CREATE DATABASE wants it.
 func execute(ctx context.Context, dsn string, statements ...string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

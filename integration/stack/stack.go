@@ -1,6 +1,10 @@
 // Package stack brings up a real PostgreSQL, a real Odoo with demo data and, if wanted, a Redis, for the demo, the
 // tests and the benchmarks. Where they come from is the provider's business: containers, ordinary processes from
 // Debian packages, or servers that are there already.
+//
+// The environment has a say: LATERAL_STACK_PROVIDER is the provider where Options name none, LATERAL_CACHE the folder
+// for what is installed and prepared (else lateral in the user's cache folder; it may be removed while no stack runs),
+// and LATERAL_STACK_DSN, _OWNER_DSN, _ODOO_URL, _DATABASE, _REDIS and _FILESTORE describe an external stack.
 package stack
 
 import (
@@ -21,7 +25,7 @@ type Options struct {
 	// Provider is "auto", "local", "containers" or "external". Empty means $LATERAL_STACK_PROVIDER, else "auto":
 	// containers where a Docker engine answers and has or can pull the images, otherwise local.
 	Provider string
-	// Workers is the number of Odoo's worker processes. 0 means 2, and Threaded means one process with threads.
+	// Workers is the number of Odoo's worker processes. 0 means 2; Threaded means one process with threads instead.
 	Workers int
 	// Redis also starts a Redis.
 	Redis bool

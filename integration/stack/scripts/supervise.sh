@@ -43,6 +43,13 @@ if kill -s 0 "$child" 2>/dev/null; then
 	wait "$child"
 	code=$?
 fi
+# What the command left behind goes too, and its ports are free again before the owner hears of the end. The wait has
+# a bound, because a dead process counts until whoever inherited it has taken notice.
 kill -s KILL -- "-$child" 2>/dev/null
+left=100
+while kill -s 0 -- "-$child" 2>/dev/null && [ "$left" -gt 0 ]; do
+	sleep 0.02
+	left=$((left - 1))
+done
 kill -s TERM "$watcher" 2>/dev/null
 exit "$code"

@@ -1,0 +1,174 @@
+package reader
+
+import (
+	"strings"
+
+	"lateral/schema"
+)
+
+// truth is what a domain is whatever the records: Odoo settles it before it looks at access.
+type truth int
+
+const (
+	undecided truth = iota
+	always
+	never
+)
+
+func (t truth) opposite() truth {
+	switch t {
+	case always:
+		return never
+	case never:
+		return always
+	}
+	return undecided
+}
+
+func truthBool(b bool) truth {
+	if b {
+		return always
+	}
+	return never
+}
+
+// constant folds a domain as 19.0 does: an And with a FALSE is FALSE and an Or with a TRUE is TRUE,
+// before any field or comodel is checked for access (Odoo 19.0: odoo/orm/domains.py, _optimize).
+// Unknown fields are an error all the same.
+func (t table) constant(d schema.Domain) (truth, error) {
+	switch d := d.(type) {
+	case nil, schema.True:
+		return always, nil
+	case schema.False:
+		return never, nil
+	case schema.And:
+		return t.constants(d, never)
+	case schema.Or:
+		return t.constants(d, always)
+	case schema.Not:
+		result, err := t.constant(d.Term)
+		return result.opposite(), err
+	case schema.Condition:
+		return t.constantCondition(d)
+	}
+	return undecided, nil
+}
+
+// constants folds the terms of an And or Or, of which decisive settles the whole.
+func (t table) constants(terms []schema.Domain, decisive truth) (truth, error) {
+	all := decisive.opposite()
+	for _, term := range terms {
+		result, err := t.constant(term)
+		if err != nil {
+			return undecided, err
+		}
+		if result == decisive {
+			all = decisive
+		} else if result == undecided && all != decisive {
+			all = undecided
+		}
+	}
+	return all, nil
+}
+
+func (t table) constantCondition(d schema.Condition) (truth, error) {
+	first, rest, dotted := strings.Cut(d.Path, ".")
+	f := t.model.Field(first)
+	if f == nil {
+		e := invalid("%s has no field %q", t.model.Name, first)
+		e.Field, e.Path = first, d.Path
+		return undecided, e
+	}
+	sub, isDomain := d.Value.(schema.Domain)
+	if dotted && f.Type.Relational() {
+		sub, isDomain = schema.Condition{Path: rest, Op: d.Op, Value: d.Value}, true
+		d.Op = "any"
+	}
+	if isDomain {
+		comodel := t.scope.c.catalogue.Model(f.Comodel)
+		if comodel == nil || !f.Type.Relational() {
+			return undecided, nil
+		}
+		result, err := (table{scope: t.scope, model: comodel, alias: t.alias}).constant(sub)
+		if result != never || err != nil {
+			return undecided, err
+		}
+		return truthBool(d.Op == "not any"), nil
+	}
+	if dotted {
+		return undecided, nil
+	}
+	return constantLeaf(f, d), nil
+}
+
+// constantLeaf folds what a field's type and the constant decide alone.
+func constantLeaf(f *schema.Field, d schema.Condition) truth {
+	empty := isList(d.Value) && len(listOf(d.Value)) == 0 || none(d.Value)
+	switch {
+	case d.Op == "in" && empty:
+		return never
+	case d.Op == "not in" && empty:
+		return always
+	case d.Op == "=?" && !truthy(d.Value):
+		return always
+	case (d.Op == "child_of" || d.Op == "parent_of") && d.Value == false:
+		return never
+	case strings.HasSuffix(d.Op, "like") && !strings.Contains(d.Op, "=") && !truthy(d.Value) && !f.Type.Relational():
+		return truthBool(!negative(d.Op))
+	case d.Op[0] == '<' || d.Op[0] == '>':
+		if none(d.Value) && (f.Type == schema.Date || f.Type == schema.Datetime) {
+			return never
+		}
+	case f.Type == schema.Boolean && (d.Op == "in" || d.Op == "not in"):
+		var hasTrue, hasFalse bool
+		for _, v := range listOf(d.Value) {
+			hasTrue, hasFalse = hasTrue || truthy(v), hasFalse || !truthy(v)
+		}
+		if hasTrue && hasFalse {
+			return truthBool(d.Op == "in")
+		}
+	}
+	return undecided
+}
+
+// neverClassic reports whether a search of 14.0 to 16.0 answers no records without looking at its
+// domain's leaves (Odoo 14.0: odoo/osv/expression.py, is_false, which odoo/models.py, _search, asks
+// first).
+func neverClassic(d schema.Domain) bool { return classicTruth(d) == never }
+
+func classicTruth(d schema.Domain) truth {
+	switch d := d.(type) {
+	case nil, schema.True:
+		return always
+	case schema.False:
+		return never
+	case schema.Not:
+		return classicTruth(d.Term).opposite()
+	case schema.And:
+		return classicTruths(d, never)
+	case schema.Or:
+		return classicTruths(d, always)
+	case schema.Condition:
+		empty := !truthy(d.Value)
+		switch {
+		case d.Op == "in" && empty:
+			return never
+		case d.Op == "not in" && empty:
+			return always
+		}
+	}
+	return undecided
+}
+
+func classicTruths(terms []schema.Domain, decisive truth) truth {
+	all := decisive.opposite()
+	for _, term := range terms {
+		switch result := classicTruth(term); {
+		case result == decisive:
+			return decisive
+		case result == undecided:
+			all = undecided
+		}
+	}
+	return all
+}
