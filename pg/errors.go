@@ -44,7 +44,7 @@ func Classify(err error) Class {
 	case isConnectError(err), pgconn.Timeout(err):
 		return Unavailable
 	}
-	if network := (net.Error)(nil); errors.As(err, &network) {
+	if network := net.Error(nil); errors.As(err, &network) {
 		return Unavailable
 	}
 	if pgconn.SafeToRetry(err) {

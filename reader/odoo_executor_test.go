@@ -318,12 +318,24 @@ func TestOdooSearch(t *testing.T) {
 func TestPossibleIDs(t *testing.T) {
 	const beyond = int64(1) << 40
 	got := possibleIDs([]any{
-		"|", []any{"id", "=", beyond}, "!", schema.Tuple{"id", "!=", new(big.Int).Lsh(big.NewInt(1), 80)},
-		[]any{"id", "=", int64(7)}, []any{"id", "in", []any{beyond}}, []any{"amount", "=", beyond}, []any{"id"},
+		"|",
+		[]any{"id", "=", beyond},
+		"!",
+		schema.Tuple{"id", "!=", new(big.Int).Lsh(big.NewInt(1), 80)},
+		[]any{"id", "=", int64(7)},
+		[]any{"id", "in", []any{beyond}},
+		[]any{"amount", "=", beyond},
+		[]any{"id"},
 	})
 	want := []any{
-		"|", []any{int64(0), "=", int64(1)}, "!", []any{int64(1), "=", int64(1)},
-		[]any{"id", "=", int64(7)}, []any{"id", "in", []any{beyond}}, []any{"amount", "=", beyond}, []any{"id"},
+		"|",
+		[]any{int64(0), "=", int64(1)},
+		"!",
+		[]any{int64(1), "=", int64(1)},
+		[]any{"id", "=", int64(7)},
+		[]any{"id", "in", []any{beyond}},
+		[]any{"amount", "=", beyond},
+		[]any{"id"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)

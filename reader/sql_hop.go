@@ -220,6 +220,8 @@ type subselect struct {
 }
 
 // ToSql implements squirrel's Sqlizer.
+//
+//lint:ignore ST1003 the name is squirrel's
 func (s subselect) ToSql() (string, []any, error) {
 	where, args, err := s.where.ToSql()
 	if err != nil {

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -283,7 +284,7 @@ func recordIDs(values []any) (ids []int64, empty bool, err error) {
 			empty = true
 		case bool:
 			if v {
-				return nil, false, fmt.Errorf("True is no record")
+				return nil, false, errors.New("a boolean is no record")
 			}
 			empty = true
 		default:
