@@ -19,7 +19,8 @@ var secretColumns = []struct{ table, column string }{
 
 // Grants returns the SQL that lets role read an Odoo database and nothing else: SELECT on every
 // table of schema public but the secrets, and SELECT on what Odoo creates later (tables and
-// sequences; the sequences carry Odoo 14.0–18.0's change signals). It is to be run inside the
+// sequences; the sequences carry Odoo 14.0–18.0's change signals). Everybody's right to create
+// tables, which Odoo 19.0 grants its databases, goes to the owners of Odoo's tables alone. It is to be run inside the
 // database by a superuser or by the owner of Odoo's tables, again after modules were installed
 // that bring secrets of their own, and is idempotent. The role itself is created by the caller.
 func Grants(role string) string {
@@ -40,9 +41,11 @@ BEGIN
   LOOP
     EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA public GRANT SELECT ON TABLES TO ` + quoted + `', owner);
     EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA public GRANT SELECT ON SEQUENCES TO ` + quoted + `', owner);
+    EXECUTE format('GRANT USAGE, CREATE ON SCHEMA public TO %I', owner);
   END LOOP;
 END
 $grants$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 -- Secrets: hidden tables lose the grant, tables with hidden columns get it column by column.
 DO $grants$
 DECLARE
