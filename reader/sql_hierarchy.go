@@ -66,18 +66,23 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 	if err != nil {
 		return nil, err
 	}
+	in := " IN (?)"
+	if d.Op == "parent_of" {
+		// Ancestors are few; as an array PostgreSQL finds them once for the whole statement.
+		in = " = ANY (ARRAY(?))"
+	}
 	switch {
 	case f.Name == "id", same && f.Type == schema.Many2one:
-		return sq.Expr(t.alias+".id IN (?)", family), nil
+		return sq.Expr(t.alias+".id"+in, family), nil
 	case f.Type == schema.Many2one:
 		link, err := t.field(f)
 		if err != nil {
 			return nil, err
 		}
-		return sq.Expr(link.sql+" IN (?)", family), nil
+		return sq.Expr(link.sql+in, family), nil
 	}
 	lines := table{scope: c.newScope(), model: comodel, alias: c.alias()}
-	return t.exists(f, lines, []sq.Sqlizer{sq.Expr(lines.alias+".id IN (?)", family)}, false)
+	return t.exists(f, lines, []sq.Sqlizer{sq.Expr(lines.alias+".id"+in, family)}, false)
 }
 
 // family selects the ids of the descendants or ancestors of records, themselves included.
