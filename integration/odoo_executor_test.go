@@ -296,7 +296,11 @@ func TestImpossibleID(t *testing.T) {
 		admin := s.login(t, stack.RoleAdmin)
 		for _, context := range []map[string]any{nil, byOdoo} {
 			q := reader.Query{Model: "res.partner", One: true, ID: 1 << 40, Profile: reader.Classic(), Context: context, Exclude: "*"}
-			_, err := s.reader.Read(t.Context(), admin, q)
+			result, err := s.reader.Read(t.Context(), admin, q)
+			if err == nil {
+				_, err = result.Next(t.Context())
+				result.Close()
+			}
 			if e, ok := errors.AsType[*reader.Error](err); !ok || e.Kind != reader.NotFound {
 				t.Errorf("context %v: got %v", context, err)
 			}

@@ -227,6 +227,35 @@ func readProblem(e *reader.Error) *problem {
 	return internal(e)
 }
 
+// notUpdated is the problem of an update that was not done: values that cannot be written, or
+// Odoo's refusal with its own words.
+func notUpdated(err error) error {
+	p := &problem{code: "not_updated_object_in_odoo", classic: fasthttp.StatusConflict, typed: fasthttp.StatusUnprocessableEntity, cause: err}
+	var value *writer.ValueError
+	var fault *writer.Fault
+	switch {
+	case errors.As(err, &value):
+		p.text, p.field, p.path = "The record was not updated: "+value.Error()+".", value.Field, value.Path
+	case errors.As(err, &fault):
+		switch fault.Kind {
+		case writer.Unavailable:
+			return outage("odoo_unavailable", "Odoo cannot be reached at the moment.")
+		case writer.Timeout, writer.Canceled:
+			return timedOut()
+		case writer.AccessDenied:
+			return invalidToken("Odoo refuses this user's login.")
+		case writer.ReturnedNone:
+			return nil
+		case writer.Access:
+			p.typed = fasthttp.StatusForbidden
+		}
+		p.text = "The record was not updated. ERROR: " + fault.Odoo()
+	default:
+		return err
+	}
+	return p
+}
+
 // faultProblem maps faults of calls that the server makes itself, which are logins.
 func faultProblem(f *writer.Fault) *problem {
 	switch f.Kind {

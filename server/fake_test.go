@@ -100,7 +100,18 @@ func (r *fakeRows) ReadPath() string {
 func (r *fakeRows) Total() (int64, bool) { return r.reader.total, r.counted }
 
 // fakeOdoo knows one login.
-type fakeOdoo struct{ err error }
+type fakeOdoo struct {
+	err error
+
+	refusal error // of Execute
+	calls   []string
+}
+
+// Execute remembers a call.
+func (f *fakeOdoo) Execute(_ context.Context, who auth.Credentials, model, method string, args []any, kwargs map[string]any) (any, error) {
+	f.calls = append(f.calls, fmt.Sprint(who.UID, " ", model, ".", method, args, kwargs))
+	return true, f.refusal
+}
 
 func (f *fakeOdoo) Authenticate(_ context.Context, login, secret string) (int64, error) {
 	switch {
@@ -168,6 +179,14 @@ type harness struct {
 }
 
 // setup serves with the default configuration as changed by change, which may be nil.
+func partnerCatalogue() *schema.Catalogue {
+	m := &schema.Model{Name: "res.partner", Fields: map[string]*schema.Field{}}
+	for name, typ := range map[string]schema.FieldType{"name": schema.Char, "zip": schema.Char, "color": schema.Integer} {
+		m.Fields[name] = &schema.Field{Name: name, Type: typ, Model: m}
+	}
+	return schema.NewCatalogue(m)
+}
+
 func setup(t *testing.T, change func(*Deps, *Config)) *harness {
 	t.Helper()
 	h := &harness{
@@ -176,9 +195,11 @@ func setup(t *testing.T, change func(*Deps, *Config)) *harness {
 	}
 	deps := Deps{
 		Reader: h.reader, Odoo: h.odoo, Tokens: h.tokens,
-		Users:     fakeUsers{User{Lang: "en_US", CompanyID: 7}},
-		Catalogue: func() *schema.Catalogue { return schema.NewCatalogue(&schema.Model{Name: "res.partner"}) },
-		Log:       slog.New(slog.NewJSONHandler(h.logged, nil)),
+		Users:      fakeUsers{User{Lang: "en_US", CompanyID: 7}},
+		Caller:     h.odoo,
+		Catalogue:  partnerCatalogue,
+		Catalogues: func(context.Context) (*schema.Catalogue, error) { return partnerCatalogue(), nil },
+		Log:        slog.New(slog.NewJSONHandler(h.logged, nil)),
 	}
 	config := DefaultConfig()
 	if change != nil {

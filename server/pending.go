@@ -7,8 +7,6 @@ import "github.com/valyala/fasthttp"
 
 func (s *Server) create(x *exchange) { x.notBuilt("Creating records") }
 
-func (s *Server) update(x *exchange) { x.notBuilt("Updating records") }
-
 func (s *Server) remove(x *exchange) { x.notBuilt("Deleting records") }
 
 func (s *Server) call(x *exchange) { x.notBuilt("Calling methods") }

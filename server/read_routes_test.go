@@ -175,7 +175,6 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/report", 404, "not_found"},
 		{"GET", "/api/report/get_pdf", 501, "not_implemented"},
 		{"POST", "/api/res.partner", 501, "not_implemented"},
-		{"PUT", "/api/res.partner/1", 501, "not_implemented"},
 		{"DELETE", "/api/res.partner/1,2", 501, "not_implemented"},
 		{"PUT", "/api/res.partner/0/copy", 501, "not_implemented"},
 	}

@@ -18,6 +18,7 @@ import (
 	"lateral/auth"
 	"lateral/reader"
 	"lateral/schema"
+	"lateral/writer"
 )
 
 // Reader answers reads.
@@ -94,10 +95,14 @@ func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Tota
 type Deps struct {
 	Reader Reader
 	Odoo   Authenticator
+	// Caller is the way of writes to Odoo.
+	Caller writer.Caller
 	Tokens Tokens
 	Users  Users
 	// Catalogue returns the present catalogue, or nil. It only decides which of two errors is told first; whether a model exists is the reader's to say.
 	Catalogue func() *schema.Catalogue
+	// Catalogues returns the present catalogue and loads the first; writes are checked against it.
+	Catalogues func(ctx context.Context) (*schema.Catalogue, error)
 	// Presets returns the preset of a model, or nil. Where it fails the model is not read, since
 	// without its preset it could show more than was meant.
 	Presets func(ctx context.Context, model string) (*schema.Preset, error)

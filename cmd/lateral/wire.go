@@ -55,12 +55,13 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Filestore: s.Filestore, Log: log, Observe: metrics,
 	})
 	http, err := server.New(server.Deps{
-		Reader:    server.ReaderOf(read),
-		Odoo:      odoo,
-		Tokens:    auth.NewTokens(auth.NewMemory(s.MaxTokens, time.Now), time.Now),
-		Users:     source,
-		Catalogue: source.holder.Current,
-		Presets:   presets.of,
+		Reader:     server.ReaderOf(read),
+		Odoo:       odoo,
+		Tokens:     auth.NewTokens(auth.NewMemory(s.MaxTokens, time.Now), time.Now),
+		Users:      source,
+		Catalogue:  source.holder.Current,
+		Catalogues: source.catalogue,
+		Presets:    presets.of,
 		Checks: []server.Check{
 			{Name: "database", Probe: source.probeDatabase},
 			{Name: "catalogue", Probe: source.probeCatalogue},
