@@ -259,10 +259,11 @@ func (p *planner) node(model *schema.Model, access *auth.ModelAccess, item schem
 	if f == nil {
 		return nil, invalid("%s has no field %q", model.Name, item.Name)
 	}
-	// Of a model that the user may not read at all no field is visible. Whether that matters is known
-	// only with the records: there may be none.
+	// Of a model that the user may not read at all fields_get shows no field. Whether that matters is
+	// known only with the records, of which there may be none; fields for some groups alone are
+	// denied before Odoo looks at any.
 	view, visible := access.Fields[item.Name]
-	if !visible && access.Readable {
+	if !visible && (access.Readable || groupRestricted(p.catalogue, f)) {
 		return nil, denied("the user may not read the field %s of %s", item.Name, model.Name)
 	}
 	node := &Node{Key: f.Name, Field: f, View: view, Null: p.profile.Null}
