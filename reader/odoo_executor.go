@@ -17,9 +17,8 @@ const (
 	odooCache = 16 << 20
 )
 
-// odooExecutor answers a plan over RPC, level by level, as the user. It speaks XML-RPC, whose
-// limits a read meets in two places: a json value that holds null or an integer beyond 32 bits
-// cannot be answered by Odoo (writer.ReturnedNone, writer.Unreturnable).
+// odooExecutor answers a plan over RPC, level by level, as the user. What XML-RPC cannot carry, a
+// json value that holds null or an integer beyond 32 bits, is the caller's business.
 type odooExecutor struct {
 	caller writer.Caller
 }

@@ -47,6 +47,12 @@ func parseFault(f xmlrpc.FaultError, c call) *Fault {
 		return &Fault{Kind: Validation, class: "UserError", Message: readable(f.String)}
 	}
 	class, message := lastException(f.String)
+	return faultOfException(class, message, c)
+}
+
+// faultOfException grades an exception whose class is known, dotted, as in a traceback or in an
+// answer of JSON-RPC.
+func faultOfException(class, message string, c call) *Fault {
 	kind := kindOfException(class, message, c)
 	if kind == Unavailable {
 		// The text is a driver's, with addresses and names of databases.
@@ -113,6 +119,14 @@ func kindOfException(class, message string, c call) Kind {
 		return kindOfDatabaseError(shortClass(class), message)
 	}
 	switch shortClass(class) {
+	case "AccessError":
+		return Access
+	case "AccessDenied":
+		return AccessDenied
+	case "MissingError":
+		return Missing
+	case "UserError", "ValidationError", "RedirectWarning":
+		return Validation
 	case "TypeError":
 		switch {
 		case strings.HasPrefix(message, "cannot marshal None"):

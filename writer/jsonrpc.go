@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"lateral/auth"
 )
@@ -26,21 +27,27 @@ func unanswerable(method string, err error) bool {
 }
 
 // executeJSON makes the same call through Odoo's /jsonrpc, whose answers know null and any integer
-// (Odoo 14.0: odoo/http.py, JsonRequest; 19.0: addons/rpc/controllers/jsonrpc.py).
-func (x *XMLRPC) executeJSON(ctx context.Context, who auth.Credentials, model, method string, args []any, kwargs map[string]any) (any, error) {
+// (Odoo 14.0: odoo/http.py, JsonRequest; 19.0: addons/rpc/controllers/jsonrpc.py). Errors are
+// *Fault.
+func (x *XMLRPC) executeJSON(ctx context.Context, who auth.Credentials, c call, args []any, kwargs map[string]any) (any, error) {
+	began := time.Now()
+	result, err := x.roundTripJSON(ctx, who, c, args, kwargs)
+	x.observe(c, began, err)
+	return result, err
+}
+
+func (x *XMLRPC) roundTripJSON(ctx context.Context, who auth.Credentials, c call, args []any, kwargs map[string]any) (any, error) {
 	body, err := json.Marshal(map[string]any{
 		"jsonrpc": "2.0", "method": "call", "id": 1,
 		"params": map[string]any{
 			"service": "object", "method": "execute_kw",
-			"args": []any{x.config.Database, who.UID, who.Secret, model, method, args, kwargs},
+			"args": []any{x.config.Database, who.UID, who.Secret, c.model, c.method, args, kwargs},
 		},
 	})
 	if err != nil {
 		return nil, &Fault{Kind: BadValue, Message: err.Error(), unsent: true}
 	}
-	ctx, cancel := context.WithTimeout(ctx, x.config.Timeout)
-	defer cancel()
-	answer, err := x.post(ctx, "/jsonrpc", "application/json", body)
+	answer, err := x.send(ctx, "/jsonrpc", "application/json", body)
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +63,13 @@ func (x *XMLRPC) executeJSON(ctx context.Context, who auth.Credentials, model, m
 		return nil, &Fault{Kind: Internal, Message: "Odoo's answer is not JSON-RPC", cause: err}
 	}
 	if reply.Error != nil {
-		class := shortClass(reply.Error.Data.Name)
-		return nil, &Fault{Kind: Internal, class: class, Message: discreet(class, reply.Error.Data.Message, who.Secret)}
+		return nil, faultOfException(reply.Error.Data.Name, reply.Error.Data.Message, c)
 	}
-	return exactNumbers(reply.Result)
+	result, err := exactNumbers(reply.Result)
+	if err != nil {
+		return nil, &Fault{Kind: Internal, Message: "Odoo's answer holds a number out of range", cause: err}
+	}
+	return result, nil
 }
 
 // exactNumbers turns JSON's numbers into int64 and float64, as Execute returns them.

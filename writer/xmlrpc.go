@@ -112,7 +112,7 @@ func (x *XMLRPC) Execute(ctx context.Context, who auth.Credentials, model, metho
 	}
 	result, err := x.do(ctx, "object", "execute_kw", c, x.config.Database, who.UID, who.Secret, model, method, args, kwargs)
 	if unanswerable(method, err) {
-		return x.executeJSON(ctx, who, model, method, args, kwargs)
+		return x.executeJSON(ctx, who, c, args, kwargs)
 	}
 	return result, err
 }
@@ -135,17 +135,23 @@ func (x *XMLRPC) Version(ctx context.Context) (string, error) {
 func (x *XMLRPC) do(ctx context.Context, service, rpc string, c call, params ...any) (any, error) {
 	began := time.Now()
 	result, err := x.roundTrip(ctx, service, rpc, c, params)
-	if x.config.Observe != nil {
-		name, outcome := c.method, "ok"
-		if c.model != "" {
-			name = c.model + "." + c.method
-		}
-		if fault, ok := errors.AsType[*Fault](err); ok {
-			outcome = fault.Kind.String()
-		}
-		x.config.Observe(name, time.Since(began), outcome)
-	}
+	x.observe(c, began, err)
 	return result, err
+}
+
+// observe tells the observer of a call that has ended.
+func (x *XMLRPC) observe(c call, began time.Time, err error) {
+	if x.config.Observe == nil {
+		return
+	}
+	name, outcome := c.method, "ok"
+	if c.model != "" {
+		name = c.model + "." + c.method
+	}
+	if fault, ok := errors.AsType[*Fault](err); ok {
+		outcome = fault.Kind.String()
+	}
+	x.config.Observe(name, time.Since(began), outcome)
 }
 
 // roundTrip makes one call. Its errors are *Fault.
@@ -154,16 +160,7 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 	if err != nil {
 		return nil, &Fault{Kind: BadValue, Message: err.Error(), unsent: true}
 	}
-	ctx, cancel := context.WithTimeout(ctx, x.config.Timeout)
-	defer cancel()
-	select {
-	case x.slots <- struct{}{}:
-		defer func() { <-x.slots }()
-	case <-ctx.Done():
-		return nil, transportFault(ctx, ctx.Err(), true)
-	}
-
-	answer, err := x.post(ctx, "/xmlrpc/2/"+service, "text/xml", body)
+	answer, err := x.send(ctx, "/xmlrpc/2/"+service, "text/xml", body)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +172,19 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 		return nil, &Fault{Kind: Internal, Message: "Odoo's answer is not XML-RPC", cause: err}
 	}
 	return result, nil
+}
+
+// send posts a call within the configured time, once one of the connections is free.
+func (x *XMLRPC) send(ctx context.Context, path, contentType string, body []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, x.config.Timeout)
+	defer cancel()
+	select {
+	case x.slots <- struct{}{}:
+		defer func() { <-x.slots }()
+	case <-ctx.Done():
+		return nil, transportFault(ctx, ctx.Err(), true)
+	}
+	return x.post(ctx, path, contentType, body)
 }
 
 // post sends a call's body and returns the answer's.
