@@ -135,8 +135,8 @@ func New(deps Deps, config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil {
-		return nil, errors.New("server: reader, Odoo, tokens and users are needed")
+	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil || deps.Caller == nil || deps.Catalogues == nil {
+		return nil, errors.New("server: reader, Odoo, its caller, catalogues, tokens and users are needed")
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

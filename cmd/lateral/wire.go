@@ -57,6 +57,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 	http, err := server.New(server.Deps{
 		Reader:     server.ReaderOf(read),
 		Odoo:       odoo,
+		Caller:     odoo,
 		Tokens:     auth.NewTokens(auth.NewMemory(s.MaxTokens, time.Now), time.Now),
 		Users:      source,
 		Catalogue:  source.holder.Current,
