@@ -1,0 +1,65 @@
+package integration
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"lateral/integration/stack"
+)
+
+// answer is an HTTP answer, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error
+}
+
+// code returns the contract's error code of an answer, empty where it is no error of the contract's
+// form.
+func (a answer) code() string {
+	var problem struct {
+		Error       string `json:"error"`
+		Description string `json:"error_descrip"`
+	}
+	if json.Unmarshal(a.body, &problem) != nil || problem.Description == "" {
+		return ""
+	}
+	return problem.Error
+}
+
+// send makes one request of a running service and reads its answer. The path is sent as it is.
+func (v *service) send(method, path, token, body string) answer {
+	request, err := http.NewRequest(method, v.url, strings.NewReader(body))
+	if err != nil {
+		return answer{err: err}
+	}
+	request.URL.Opaque = "//" + request.URL.Host + path
+	if token != "" {
+		request.Header.Set("Access-Token", token)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	client := &http.Client{
+		Timeout:       2 * time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	return answer{status: response.StatusCode, header: response.Header, body: content, err: err}
+}
+
+// admin logs the administrator in and returns the access token.
+func (v *service) admin(t testing.TB, s *stand) string {
+	t.Helper()
+	user := s.User(stack.RoleAdmin)
+	v.login(t, user.Login, user.Password)
+	return v.token
+}
