@@ -9,6 +9,7 @@ import (
 
 	"lateral/auth"
 	"lateral/schema"
+	"lateral/writer"
 )
 
 // allFields are the names that exclude_fields takes for "every field".
@@ -412,11 +413,14 @@ func contextIDs(v any) ([]int64, bool) {
 func asError(err error) error {
 	var already *Error
 	var company *auth.CompanyError
+	var fault *writer.Fault
 	switch {
 	case err == nil, errors.As(err, &already):
 		return err
 	case errors.As(err, &company):
 		return &Error{Kind: Denied, Field: "allowed_company_ids", Message: company.Error(), Err: err}
+	case errors.As(err, &fault):
+		return odooError("asking Odoo what the user may read", "", err)
 	case errors.Is(err, auth.ErrUserGone):
 		return &Error{Kind: InvalidToken, Message: "the user of this token is gone", Err: err}
 	}
