@@ -10,7 +10,7 @@ import (
 	"lateral/reader"
 )
 
-// readIDs reads one page and returns its documents and how the read went.
+// readDocuments reads one page and returns its documents and how the read went.
 func readDocuments(t testing.TB, s *stand, who auth.Credentials, q reader.Query) ([]string, error) {
 	t.Helper()
 	q.Profile = reader.Classic()
@@ -116,6 +116,7 @@ func TestFreshness(t *testing.T) {
 		count("the ACL back", own)
 
 		s.freshField(t, admin, salesman, model)
+		s.freshModel(t, admin, salesman)
 
 		s.call(t, admin, "res.users", "write", []any{[]any{salesman.UID}, map[string]any{"active": false}}, nil)
 		if _, err := readDocuments(t, s, salesman, orders); kindOf(err) != reader.InvalidToken {
@@ -143,4 +144,37 @@ func (s *stand) freshField(t *testing.T, admin, user auth.Credentials, model any
 	if _, err := readDocuments(t, s, user, q); kindOf(err) != reader.Invalid {
 		t.Fatalf("a field that is gone: %v", err)
 	}
+}
+
+// freshModel adds a custom model while lateral runs: it is denied, then open, then under a rule as soon
+// as Odoo has it so, and unknown once it is gone.
+func (s *stand) freshModel(t *testing.T, admin, user auth.Credentials) {
+	t.Helper()
+	q := reader.Query{Model: "x_thing", Order: "id"}
+	expect := func(what string, kind reader.Kind, count int) {
+		t.Helper()
+		for range 2 { // the second read finds the caches warm
+			documents, err := readDocuments(t, s, user, q)
+			if kindOf(err) != kind || len(documents) != count {
+				t.Fatalf("%s: %d things are shown, %v, want %d", what, len(documents), err, count)
+			}
+		}
+	}
+	expect("a model that is not there", reader.ModelNotFound, 0)
+	model := s.call(t, admin, "ir.model", "create", []any{map[string]any{"name": "Thing", "model": "x_thing", "state": "manual"}}, nil)
+	expect("a new model", reader.Denied, 0)
+	s.call(t, admin, "ir.model.access", "create", []any{map[string]any{
+		"name": "things", "model_id": model, "perm_read": true, "perm_create": true, "perm_write": true, "perm_unlink": true,
+	}}, nil)
+	expect("a new model with an ACL", -1, 0)
+	for _, name := range []any{"one", "two", "three"} {
+		s.call(t, admin, "x_thing", "create", []any{map[string]any{"x_name": name}}, nil)
+	}
+	expect("its records", -1, 3)
+	s.call(t, admin, "ir.rule", "create", []any{map[string]any{
+		"name": "things", "model_id": model, "domain_force": "[('x_name', '!=', 'two'), ('create_uid', '!=', user.id)]",
+	}}, nil)
+	expect("its rule", -1, 2)
+	s.call(t, admin, "ir.model", "unlink", []any{[]any{model}}, nil)
+	expect("a model that is gone", reader.ModelNotFound, 0)
 }

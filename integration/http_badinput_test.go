@@ -74,7 +74,7 @@ func badReads() []badRequest {
 	}
 	// Paths and verbs.
 	add(404, "not_found", "/", "/api", "/apix/res.partner", "/api/res.partner/1/2/3/4", "/etc/passwd", "/v3/res.partner", "/api/auth/other")
-	for _, r := range []badRequest{
+	return append(requests, []badRequest{
 		{"PATCH", partner, "", 405, "method_not_allowed"},
 		{"POST", partner + "/1", "", 405, "method_not_allowed"},
 		{"DELETE", partner, "", 405, "method_not_allowed"},
@@ -88,10 +88,7 @@ func badReads() []badRequest {
 		{"PUT", partner + "/999999", `{"name": "x"}`, 409, "not_updated_object_in_odoo"},
 		{"PUT", "/api/no.such.model/1", `{"name": "x"}`, 404, "model_not_found"},
 		{"PUT", partner + "/1", "{", 400, "invalid_request_body"},
-	} {
-		requests = append(requests, r)
-	}
-	return requests
+	}...)
 }
 
 // Ensure every bad request is answered with the contract's error and changes nothing, and that the

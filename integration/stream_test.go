@@ -81,7 +81,9 @@ func TestStream(t *testing.T) {
 				require.Less(t, peak-idle, int64(streamMemory))
 
 				s.waitForQuiet(t, owner)
-				t.Logf("%.1f MB of temporary files of PostgreSQL", megabytes(spilledBytes(t, owner)-spilled))
+				spilled = spilledBytes(t, owner) - spilled
+				t.Logf("%.1f MB of temporary files of PostgreSQL", megabytes(spilled))
+				require.Less(t, spilled, fast.bytes/2, "PostgreSQL sorts finished documents")
 			})
 		}
 	})

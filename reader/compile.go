@@ -24,6 +24,9 @@ type statement struct {
 	spliced   []spliceSource
 }
 
+// wholePage is the longest page that is cheap to sort with its documents finished.
+const wholePage = 1000
+
 // compile writes a plan as SQL. It fails with a delegation where the root's domain, order or rules
 // are Odoo's business, and marks nodes that must be fetched from Odoo as computed.
 func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
@@ -72,6 +75,11 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	}
 	c.finish(result, document, "("+inner+")", rows)
 	result.sql += "\nORDER BY " + strings.Join(outer, ", ")
+	if p.Limit == 0 || p.Limit > wholePage {
+		// No limit, but one that PostgreSQL cannot know: it plans for the first rows to come early and
+		// joins in the page's order, rather than to sort finished documents, whose size it underrates.
+		result.sql += "\nLIMIT (SELECT NULL::int8)"
+	}
 	result.sql, result.args = prune(result.sql, c.args)
 	return result, nil
 }
