@@ -147,9 +147,25 @@ func (s *session) post(ctx context.Context, path string, params map[string]any) 
 	}
 	answer, _ := decoded.(map[string]any)
 	if failure, failed := answer["error"]; failed || answer == nil {
-		return nil, fmt.Errorf("%s: %v", path, failure)
+		return nil, &sessionError{path: path, failure: failure}
 	}
 	return answer["result"], nil
+}
+
+// sessionError is an error that Odoo answers with.
+type sessionError struct {
+	path    string
+	failure any
+}
+
+func (e *sessionError) Error() string { return fmt.Sprintf("%s: %v", e.path, e.failure) }
+
+// class returns the Python class of Odoo's exception, with its module.
+func (e *sessionError) class() string {
+	failure, _ := e.failure.(map[string]any)
+	data, _ := failure["data"].(map[string]any)
+	name, _ := data["name"].(string)
+	return name
 }
 
 func (s *session) execute(ctx context.Context, model, method string, args []any, kwargs map[string]any) (any, error) {

@@ -163,9 +163,10 @@ func (s *stand) freshModel(t *testing.T, admin, user auth.Credentials) {
 	expect("a model that is not there", reader.ModelNotFound, 0)
 	model := s.call(t, admin, "ir.model", "create", []any{map[string]any{"name": "Thing", "model": "x_thing", "state": "manual"}}, nil)
 	expect("a new model", reader.Denied, 0)
-	s.call(t, admin, "ir.model.access", "create", []any{map[string]any{
-		"name": "things", "model_id": model, "perm_read": true, "perm_create": true, "perm_write": true, "perm_unlink": true,
-	}}, nil)
+	line := s.call(t, admin, "ir.model.access", "create", []any{map[string]any{"name": "things", "model_id": model, "perm_read": true}}, nil)
+	// Odoo 19.0 itself forgets a line's rights before it makes one, and not after: with those to create
+	// and to delete among them, its own cache would be out of date (ir_model.py, IrModelAccess.create).
+	s.call(t, admin, "ir.model.access", "write", []any{[]any{line}, map[string]any{"perm_create": true}}, nil)
 	expect("a new model with an ACL", -1, 0)
 	for _, name := range []any{"one", "two", "three"} {
 		s.call(t, admin, "x_thing", "create", []any{map[string]any{"x_name": name}}, nil)

@@ -40,6 +40,7 @@ type member struct {
 type outcome struct {
 	refusal string // "": answered; refusedAccess, refusedInput or refusedMissing
 	text    string // of a refusal
+	at      string // the dotted path of the field that lateral refused
 	records []object
 	ids     []int64 // of the records
 	path    string  // which way lateral went

@@ -230,7 +230,7 @@ func refusedBy(err error) (outcome, error) {
 	if !ok {
 		return outcome{}, err
 	}
-	out := outcome{text: failed.Message}
+	out := outcome{text: failed.Message, at: failed.Path}
 	switch failed.Kind {
 	case reader.Denied:
 		out.refusal = refusedAccess

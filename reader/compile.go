@@ -2,6 +2,7 @@ package reader
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,24 @@ type statement struct {
 // wholePage is the longest page that is cheap to sort with its documents finished.
 const wholePage = 1000
 
+// neededColumns stands for the columns of a page until they are known.
+const neededColumns = "\x00columns"
+
+// columnsOf returns the columns of a table that a text names, each once. Not all of a table may be
+// asked for: the role has no right to read columns that hold secrets.
+func columnsOf(alias, text string) []string {
+	columns := []string{"id"}
+	for _, found := range columnName.FindAllStringSubmatch(text, -1) {
+		if column := found[2]; found[1] == alias && column != `"id"` && !slices.Contains(columns, column) {
+			columns = append(columns, column)
+		}
+	}
+	return columns
+}
+
+// columnName is a column with its table's alias, as this package writes both.
+var columnName = regexp.MustCompile(`\b(a[0-9]+)\.("(?:[^"]|"")+"|[a-z_]+)`)
+
 // compile writes a plan as SQL. It fails with a delegation where the root's domain, order or rules
 // are Odoo's business, and marks nodes that must be fetched from Odoo as computed.
 func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
@@ -51,7 +70,7 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := "SELECT " + page.alias + ".*"
+	head := ""
 	outer := make([]string, len(order.terms))
 	rows := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
 	for i, term := range order.terms {
@@ -59,7 +78,8 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 		head += ", " + term.expression + " AS " + name
 		outer[i] = rows.alias + "." + name + term.suffix
 	}
-	inner := page.selectWhere(head, conditions)
+	// Which columns the documents need is known when they are written.
+	inner := page.selectWhere("SELECT "+neededColumns+head, conditions)
 	// The page is found before its documents are written. LIMIT and OFFSET are part of the text:
 	// PostgreSQL plans an unknown limit for a tenth of the table. OFFSET 0 keeps it from writing
 	// documents before it sorts.
@@ -73,6 +93,11 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	needed := columnsOf(rows.alias, document.text+document.flags+rows.scope.joins.String())
+	for i, column := range needed {
+		needed[i] = page.alias + "." + column
+	}
+	inner = strings.Replace(inner, neededColumns, strings.Join(needed, ", "), 1)
 	c.finish(result, document, "("+inner+")", rows)
 	result.sql += "\nORDER BY " + strings.Join(outer, ", ")
 	if p.Limit == 0 || p.Limit > wholePage {

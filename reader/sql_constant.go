@@ -119,7 +119,8 @@ func constantLeaf(f *schema.Field, d schema.Condition) truth {
 		if none(d.Value) && (f.Type == schema.Date || f.Type == schema.Datetime) {
 			return never
 		}
-	case f.Type == schema.Boolean && (d.Op == "in" || d.Op == "not in"):
+	case f.Type == schema.Boolean && f.Stored && (d.Op == "in" || d.Op == "not in"):
+		// Where the field has a search method of its own, that decides, and comes first.
 		var hasTrue, hasFalse bool
 		for _, v := range listOf(d.Value) {
 			hasTrue, hasFalse = hasTrue || truthy(v), hasFalse || !truthy(v)

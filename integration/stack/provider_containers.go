@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
 	tcnetwork "github.com/testcontainers/testcontainers-go/network"
@@ -48,7 +49,8 @@ func containersReady(ctx context.Context, o Options) bool {
 	if engineAnswers(ctx) != nil {
 		return false
 	}
-	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	// Not testcontainers' client: it would read its settings for good, before disableReaper has set them.
+	docker, err := client.New(client.FromEnv)
 	if err != nil {
 		return false
 	}
