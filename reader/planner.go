@@ -268,10 +268,15 @@ func (p *planner) node(model *schema.Model, access *auth.ModelAccess, item schem
 		return nil, denied("the user may not read the field %s of %s", item.Name, model.Name)
 	}
 	node := &Node{Key: f.Name, Field: f, View: view, Null: p.profile.Null}
-	if model.SelfRead && groupRestricted(p.catalogue, f) {
+	switch {
+	case model.SelfRead && groupRestricted(p.catalogue, f):
 		// fields_get shows users what they may read of themselves, which is more than of others
 		// (Odoo 14.0–19.0: addons/base/models/res_users.py, SELF_READABLE_FIELDS).
 		node.Computed = "some users may read it of themselves alone"
+	case model.SelfRead && f.Type.X2many():
+		// The rules of res.users look at company_ids as superuser, and what Odoo then has in its cache
+		// decides whether a user with companies of others can be read at all.
+		node.Computed = "what Odoo shows of it depends on its cache"
 	}
 	plain := p.profile.Nested
 	if flat {
