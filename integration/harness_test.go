@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
-	if err := removeBinary(); err != nil {
+	if err := errors.Join(binary.remove(), planted.remove()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(code)

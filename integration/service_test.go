@@ -16,32 +16,47 @@ import (
 	"time"
 )
 
-// binary is the program lateral, built once for all tests. It is built as it is released, without
-// the race detector of the tests, so that what it needs can be measured.
-var binary struct {
+// program is lateral, built once for all tests. It is built as it is released, without the race
+// detector of the tests, so that what it needs can be measured.
+type program struct {
+	tags string // build tags
 	once sync.Once
 	path string
 	err  error
 }
 
-func buildBinary() {
-	dir, err := os.MkdirTemp("", "lateral-service-")
-	if err != nil {
-		binary.err = err
-		return
+// The program as it is, and with the fault of reader/planted_on.go.
+var (
+	binary  program
+	planted = program{tags: "planted"}
+)
+
+// executable returns the program's path.
+func (p *program) executable(t testing.TB) string {
+	t.Helper()
+	p.once.Do(func() {
+		dir, err := os.MkdirTemp("", "lateral-service-")
+		if err != nil {
+			p.err = err
+			return
+		}
+		p.path = filepath.Join(dir, "lateral")
+		build := exec.Command("go", "build", "-tags", p.tags, "-o", p.path, "lateral/cmd/lateral")
+		build.Stderr = os.Stderr
+		p.err = build.Run()
+	})
+	if p.err != nil {
+		t.Fatalf("building lateral: %v", p.err)
 	}
-	binary.path = filepath.Join(dir, "lateral")
-	build := exec.Command("go", "build", "-o", binary.path, "lateral/cmd/lateral")
-	build.Stderr = os.Stderr
-	binary.err = build.Run()
+	return p.path
 }
 
-// removeBinary removes what was built, if anything was.
-func removeBinary() error {
-	if binary.path == "" {
+// remove removes what was built, if anything was.
+func (p *program) remove() error {
+	if p.path == "" {
 		return nil
 	}
-	return os.RemoveAll(filepath.Dir(binary.path))
+	return os.RemoveAll(filepath.Dir(p.path))
 }
 
 // service is a lateral that runs as a process of its own.
@@ -50,6 +65,7 @@ type service struct {
 	token   string // of the user who has logged in
 	log     *serviceLog
 	process *os.Process
+	end     func() // asks the process to end and waits for it
 }
 
 // serviceLog keeps what a service logs.
@@ -74,17 +90,19 @@ func (l *serviceLog) String() string {
 // ends.
 func (s *stand) serve(t testing.TB, presets map[string]string) *service {
 	t.Helper()
-	binary.once.Do(buildBinary)
-	if binary.err != nil {
-		t.Fatalf("building lateral: %v", binary.err)
-	}
+	return s.run(t, &binary, presets)
+}
+
+// run serves with a program and settings of the environment's form beside those that it needs.
+func (s *stand) run(t testing.TB, p *program, presets map[string]string, settings ...string) *service {
+	t.Helper()
 	folder := t.TempDir()
 	for name, text := range presets {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	command := exec.Command(binary.path, "serve")
+	command := exec.Command(p.executable(t), "serve")
 	command.Dir = folder
 	for _, setting := range os.Environ() {
 		if !strings.HasPrefix(setting, "LATERAL_") {
@@ -95,6 +113,7 @@ func (s *stand) serve(t testing.TB, presets map[string]string) *service {
 		"LATERAL_LISTEN=127.0.0.1:0", "LATERAL_DATABASE_DSN="+s.DSN, "LATERAL_ODOO_URL="+s.OdooURL,
 		"LATERAL_ODOO_DATABASE="+s.Database, "LATERAL_FILESTORE="+s.Filestore, "LATERAL_PRESETS="+folder,
 		"LATERAL_LOG_ACCESS=false")
+	command.Env = append(command.Env, settings...)
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -117,13 +136,14 @@ func (s *stand) serve(t testing.TB, presets map[string]string) *service {
 			}
 		}
 	})
-	t.Cleanup(func() {
+	v.end = sync.OnceFunc(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		reading.Wait()
 		if err := command.Wait(); err != nil {
 			t.Errorf("lateral ended with %v:\n%s", err, v.log)
 		}
 	})
+	t.Cleanup(v.end)
 	select {
 	case at, ok := <-address:
 		if !ok {

@@ -52,7 +52,7 @@ func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Ca
 	made := &prepared{plan: plan, signals: schema.SignalStatement(c.Features), path: PathDirect, files: r.deps.Filestore != "", preset: q.Preset}
 	if plan.Delegate == "" {
 		compiler := &compiler{
-			ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), context: readContext, access: access, filestore: r.deps.Filestore != "",
+			ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), context: readContext, access: planted(access), filestore: r.deps.Filestore != "",
 		}
 		made.statement, err = compiler.compile(plan, q.One && q.SearchField == "", q.Count)
 		var odoo *delegation

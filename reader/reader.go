@@ -24,6 +24,10 @@ type Deps struct {
 	Log       *slog.Logger
 	Limits    Limits
 	Observe   Observer // may be nil
+	// Trust is told of models that are read wrongly; the catalogues must be loaded through its
+	// Apply. It may be nil where Shadow is off.
+	Trust  *Trust
+	Shadow ShadowConfig
 }
 
 // Limits bound one read.
@@ -40,21 +44,25 @@ type Observer interface {
 	Planned(hit bool)
 	// Renewed is told when a signal of Odoo made catalogue or principal be read anew.
 	Renewed()
+	// Shadowed is told what became of a read that was to be repeated through Odoo.
+	Shadowed(outcome string)
 }
 
 type noObserver struct{}
 
-func (noObserver) Planned(bool) {}
-func (noObserver) Renewed()     {}
+func (noObserver) Planned(bool)    {}
+func (noObserver) Renewed()        {}
+func (noObserver) Shadowed(string) {}
 
 // Reader answers reads. It is safe for concurrent use.
 type Reader struct {
-	deps  Deps
-	odoo  *odooExecutor
-	cache statementCache
+	deps   Deps
+	odoo   *odooExecutor
+	cache  statementCache
+	shadow *shadow // nil: no read is checked
 }
 
-// New returns a reader.
+// New returns a reader. One with shadow checks has to be closed.
 func New(deps Deps) *Reader {
 	if deps.Observe == nil {
 		deps.Observe = noObserver{}
@@ -62,7 +70,18 @@ func New(deps Deps) *Reader {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}}
+	r := &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}}
+	if deps.Shadow.Share > 0 && deps.Shadow.Rate > 0 && deps.Trust != nil {
+		r.shadow = newShadow(r, deps.Shadow)
+	}
+	return r
+}
+
+// Close gives up the checks that are under way or wait. Reads go on working, unchecked.
+func (r *Reader) Close() {
+	if r.shadow != nil {
+		r.shadow.close()
+	}
 }
 
 // maxAttempts bounds how often one read starts again because Odoo signals changes meanwhile.
@@ -74,6 +93,15 @@ var errStale = errors.New("the catalogue or the principal is out of date")
 // Read answers a query as Odoo's ORM would answer the user. Errors are *Error. The result must be
 // closed.
 func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
+	result, err := r.read(ctx, who, q)
+	if err == nil && r.shadow != nil {
+		r.shadow.watch(who, q, result)
+	}
+	return result, err
+}
+
+// read is Read without a check.
+func (r *Reader) read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
 	requested, err := parseContext(q.Context)
 	if err != nil {
 		return nil, err
@@ -256,7 +284,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Cat
 	if !current(s, c, p) {
 		return nil, &movedError{signals: s}
 	}
-	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1}
+	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1, plan: prepared.plan}
 	if prepared.statement.count != "" {
 		if err := pipeline.Row(&result.Total); err != nil {
 			return nil, err

@@ -30,6 +30,7 @@ type Result struct {
 	Total int64
 
 	source source
+	plan   *Plan // of a read through SQL
 }
 
 // source yields documents; io.EOF ends it. A document is valid until the next call.

@@ -98,6 +98,9 @@ func (t table) follow(field *schema.Field, value string) (table, error) {
 	if comodel == nil || comodel.Table == "" {
 		return table{}, delegate("%s.%s leads to %s, which has no table", t.model.Name, field.Name, field.Comodel)
 	}
+	if comodel.Guard.Distrusted {
+		return table{}, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
+	}
 	if comodel.Relation == schema.View {
 		// A view may have several rows with one id, which would multiply this one's.
 		return table{}, delegate("%s.%s leads to the view %s", t.model.Name, field.Name, field.Comodel)

@@ -90,7 +90,13 @@ type Catalogue struct {
 	// a model's Guard, LabelField and LabelSearch.
 	Facts *facts.Facts
 
+	// Registry identifies the installed add-ons with their versions. It is set by the caller, like
+	// Stamp, and empty where nobody asks for it.
+	Registry string
+
 	models map[string]*Model
+	// trusted is the catalogue that this one restricts, see Distrust; nil otherwise.
+	trusted *Catalogue
 }
 
 // NewCatalogue returns a catalogue of the given models, keyed by name.
@@ -250,6 +256,9 @@ type Guard struct {
 	// Terms, of GuardedSearch, lists what Odoo's code rewrites, see facts.Access.Terms.
 	Terms  []string
 	Reason string
+	// Distrusted, of Guarded, tells that reads of the model through SQL were found to be wrong, see
+	// Catalogue.Distrust. Then not even a single value of it is taken from its table.
+	Distrusted bool
 }
 
 // Rewrites reports whether a search of the model by this field and operator is Odoo's business.

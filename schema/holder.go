@@ -63,6 +63,19 @@ func (h *Holder) Invalidate() {
 	}
 }
 
+// Replace puts another catalogue in the place of the current one, made of it by change, which may
+// return it as it is. It waits for a load that is under way; without a catalogue nothing happens.
+func (h *Holder) Replace(change func(*Catalogue) *Catalogue) {
+	h.building.Lock()
+	defer h.building.Unlock()
+	for {
+		c := h.Current()
+		if c == nil || h.current.CompareAndSwap(c, change(c)) {
+			return
+		}
+	}
+}
+
 // build loads a catalogue and publishes it. The stamp was read before the load's snapshot began,
 // so that a change in between shows as a new stamp and is loaded again.
 func (h *Holder) build(ctx context.Context, stamp string) (*Catalogue, error) {

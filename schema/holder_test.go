@@ -101,3 +101,36 @@ func TestHolderCancel(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Ensure that a replacement waits for a load that has begun without it, so that neither is lost.
+func TestHolderReplace(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	h := NewHolder(func(context.Context) (*Catalogue, error) {
+		close(begun)
+		<-release
+		return NewCatalogue(&Model{Name: "a"}), nil
+	}, time.Minute)
+	h.Replace(func(c *Catalogue) *Catalogue {
+		t.Error("there is no catalogue to replace")
+		return c
+	})
+	loaded := make(chan error, 1)
+	go func() {
+		_, err := h.Refresh(context.Background(), "1")
+		loaded <- err
+	}()
+	<-begun
+	replaced := make(chan struct{})
+	go func() {
+		defer close(replaced)
+		h.Replace(func(c *Catalogue) *Catalogue { return c.Distrust(map[string]string{"a": "wrong"}) })
+	}()
+	close(release)
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	<-replaced
+	if c := h.Current(); c.Stamp != "1" || !c.Model("a").Guard.Distrusted {
+		t.Errorf("stamp %q, guard %+v", c.Stamp, c.Model("a").Guard)
+	}
+}

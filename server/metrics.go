@@ -31,6 +31,7 @@ type Metrics struct {
 	reads    *prometheus.CounterVec
 	byOdoo   *prometheus.CounterVec
 	calls    *prometheus.CounterVec
+	shadows  *prometheus.CounterVec
 	callTime *prometheus.HistogramVec
 
 	mu     sync.Mutex
@@ -47,6 +48,7 @@ func NewMetrics() *Metrics {
 		reads:       counters("reads_total", "Reads answered, by the way they were read.", "path"),
 		byOdoo:      counters("odoo_reads_total", "Reads that went through Odoo as a whole.", "model"),
 		calls:       counters("odoo_calls_total", "Calls of Odoo.", "outcome"),
+		shadows:     counters("shadow_checks_total", "Reads through SQL that were to be repeated through Odoo, by what became of it.", "outcome"),
 		broken:      counter("responses_broken_total", "Streamed answers that ended early."),
 		panics:      counter("panics_total", "Bugs survived."),
 		renewals:    counter("renewals_total", "Changes of Odoo's models or rights that were noticed."),
@@ -64,7 +66,7 @@ func NewMetrics() *Metrics {
 		models: make(map[string]bool),
 	}
 	m.registry.MustRegister(m.requests, m.duration, m.sent, m.broken, m.panics, m.renewals, m.cacheHits, m.cacheMisses, m.inFlight, m.reads, m.byOdoo,
-		m.calls, m.callTime, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m.calls, m.shadows, m.callTime, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -128,7 +130,14 @@ func (m *Metrics) WatchPool(stat func() Pool) {
 	m.watch("pool_wait_seconds_total", "Time waited for connections.", func() float64 { return stat().WaitTime.Seconds() })
 }
 
-// Planned counts a look into the reader's cache of statements; with Renewed it makes Metrics a
+// WatchTripped adds the number of models that shadow checks have left to Odoo.
+func (m *Metrics) WatchTripped(count func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "lateral", Name: "models_tripped", Help: "Models left to Odoo because reads of them through SQL differed.",
+	}, func() float64 { return float64(count()) }))
+}
+
+// Planned counts a look into the reader's cache of statements; with Renewed and Shadowed it makes Metrics a
 // reader.Observer.
 func (m *Metrics) Planned(hit bool) {
 	if hit {
@@ -140,6 +149,9 @@ func (m *Metrics) Planned(hit bool) {
 
 // Renewed counts that a signal of Odoo made the reader read its catalogue or a user anew.
 func (m *Metrics) Renewed() { m.renewals.Inc() }
+
+// Shadowed counts what became of a read that was to be repeated through Odoo.
+func (m *Metrics) Shadowed(outcome string) { m.shadows.WithLabelValues(outcome).Inc() }
 
 func (m *Metrics) watch(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "lateral", Name: name, Help: help}, value))

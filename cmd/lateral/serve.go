@@ -62,6 +62,7 @@ func (s *service) run(ctx context.Context, ln net.Listener, grace time.Duration)
 	defer stopWatching()
 	go s.server.Watch(watching, watchInterval)
 	go s.presets.watch(watching, watchInterval)
+	go s.trust.watch(watching, watchInterval)
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(ln) }()
 	select {

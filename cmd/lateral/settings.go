@@ -27,8 +27,18 @@ type settings struct {
 	CORS                  string `koanf:"cors_parameter_value_in_all_routes" help:"value of Access-Control-Allow-Origin; empty: not sent"`
 	EscapeUnicode         bool   `koanf:"u_escape_characters_for_unicode_in_responses" help:"write non-ASCII characters as \\u escapes"`
 
+	Verification    string         `koanf:"verification" help:"file that lateral verify writes; models that disagree are left to Odoo; empty: none"`
+	RequireVerified bool           `koanf:"require_verified" help:"leave models made in Odoo's user interface to Odoo until they are verified"`
+	Shadow          shadowSettings `koanf:"shadow"`
+
 	Limits limitSettings `koanf:"limits"`
 	Log    logSettings   `koanf:"log"`
+}
+
+type shadowSettings struct {
+	Share float64 `koanf:"share" help:"share of the reads through SQL that are repeated through Odoo and compared, 0 to 1"`
+	Rate  float64 `koanf:"rate" help:"such repetitions per second, at most"`
+	Trip  int     `koanf:"trip" help:"differences after which a model is left to Odoo; a record shown that Odoo hides is always enough"`
 }
 
 type databaseSettings struct {
@@ -85,6 +95,7 @@ func defaults() settings {
 		RefreshTokenExpiresIn: int(http.RefreshLifetime / time.Second),
 		MaxTokens:             100_000,
 		CORS:                  http.CORS,
+		Shadow:                shadowSettings{Rate: 1, Trip: 3},
 		Limits: limitSettings{
 			Body: http.MaxBody, Header: http.MaxHeader, Connections: http.MaxConns, InFlight: http.MaxInFlight,
 			Page: http.MaxPage, Buffer: http.BufferSize, Rate: http.RatePerToken, Burst: http.RateBurst,
@@ -109,6 +120,9 @@ func (s settings) validate() error {
 	need(s.Odoo.Database, "odoo.database")
 	if s.Database.MaxConns < 1 || s.Odoo.MaxConns < 1 || s.MaxTokens < 1 {
 		wrong = append(wrong, errors.New("database.max_conns, odoo.max_conns and max_tokens must be at least 1"))
+	}
+	if s.Shadow.Share < 0 || s.Shadow.Share > 1 || s.Shadow.Rate < 0 || s.Shadow.Trip < 1 {
+		wrong = append(wrong, errors.New("shadow.share must be from 0 to 1, shadow.rate not negative and shadow.trip at least 1"))
 	}
 	for key, d := range map[string]time.Duration{
 		"shutdown_timeout": s.ShutdownTimeout, "database.statement_timeout": s.Database.StatementTimeout,

@@ -22,10 +22,12 @@ const catalogueTimeout = 2 * time.Minute
 type service struct {
 	server  *server.Server
 	presets *presetFolder
+	trust   *trustFile
 	log     *slog.Logger
 
-	pool *pg.Pool
-	odoo *writer.XMLRPC
+	reader *reader.Reader
+	pool   *pg.Pool
+	odoo   *writer.XMLRPC
 }
 
 // newService wires a service. It connects to nothing: what is not there yet shows at the first use.
@@ -47,12 +49,21 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns,
 		Observe: metrics.ObserveOdoo,
 	})
-	source := &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{})}
+	trust, err := reader.NewTrust(reader.TrustConfig{
+		Path: s.Verification, Database: s.Odoo.Database, RequireVerified: s.RequireVerified, Log: log,
+	})
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	metrics.WatchTripped(trust.Tripped)
+	source := &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{}), trust: trust}
 	source.holder = schema.NewHolder(source.loadCatalogue, catalogueTimeout)
 	presets := &presetFolder{dir: s.Presets, catalogue: source.catalogue, log: log}
 	read := reader.New(reader.Deps{
 		Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: odoo,
-		Filestore: s.Filestore, Log: log, Observe: metrics,
+		Filestore: s.Filestore, Log: log, Observe: metrics, Trust: trust,
+		Shadow: reader.ShadowConfig{Share: s.Shadow.Share, Rate: s.Shadow.Rate, Trip: s.Shadow.Trip},
 	})
 	http, err := server.New(server.Deps{
 		Reader:     server.ReaderOf(read),
@@ -72,14 +83,19 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Log:     log,
 	}, s.http())
 	if err != nil {
+		read.Close()
 		pool.Close()
 		return nil, err
 	}
-	return &service{server: http, presets: presets, log: log, pool: pool, odoo: odoo}, nil
+	return &service{
+		server: http, presets: presets, trust: &trustFile{trust: trust, holder: source.holder, log: log}, log: log,
+		reader: read, pool: pool, odoo: odoo,
+	}, nil
 }
 
 // close frees what the service holds, after its server has stopped.
 func (s *service) close() {
+	s.reader.Close()
 	s.odoo.Close()
 	s.pool.Close()
 }
@@ -98,15 +114,22 @@ type source struct {
 	pool      *pg.Pool
 	holder    *schema.Holder
 	directory *auth.Directory
+	trust     *reader.Trust
 }
 
 func (s *source) loadCatalogue(ctx context.Context) (*schema.Catalogue, error) {
 	var c *schema.Catalogue
 	err := s.pool.Snapshot(ctx, func(q pg.Querier) (err error) {
-		c, err = schema.Load(ctx, q)
+		if c, err = schema.Load(ctx, q); err != nil {
+			return err
+		}
+		c.Registry, err = reader.RegistryState(ctx, q)
 		return err
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return s.trust.Apply(c), nil
 }
 
 // catalogue returns the catalogue in use and loads the first. That is loaded twice: which
