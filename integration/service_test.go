@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,14 +87,17 @@ func (l *serviceLog) String() string {
 	return l.text.String()
 }
 
+// servingAddress is where lateral listens, as both formats of its log tell it.
+var servingAddress = regexp.MustCompile(`address(?:=|":")([0-9.:]+)`)
+
 // serve runs lateral on a stand's database, with presets by the names of their files, until the test
-// ends.
-func (s *stand) serve(t testing.TB, presets map[string]string) *service {
+// ends. More settings are variables of the environment, NAME=value, or flags, --name=value.
+func (s *stand) serve(t testing.TB, presets map[string]string, settings ...string) *service {
 	t.Helper()
-	return s.run(t, &binary, presets)
+	return s.run(t, &binary, presets, settings...)
 }
 
-// run serves with a program and settings of the environment's form beside those that it needs.
+// run serves with a program.
 func (s *stand) run(t testing.TB, p *program, presets map[string]string, settings ...string) *service {
 	t.Helper()
 	folder := t.TempDir()
@@ -113,7 +117,13 @@ func (s *stand) run(t testing.TB, p *program, presets map[string]string, setting
 		"LATERAL_LISTEN=127.0.0.1:0", "LATERAL_DATABASE_DSN="+s.DSN, "LATERAL_ODOO_URL="+s.OdooURL,
 		"LATERAL_ODOO_DATABASE="+s.Database, "LATERAL_FILESTORE="+s.Filestore, "LATERAL_PRESETS="+folder,
 		"LATERAL_LOG_ACCESS=false")
-	command.Env = append(command.Env, settings...)
+	for _, setting := range settings {
+		if strings.HasPrefix(setting, "--") {
+			command.Args = append(command.Args, setting)
+		} else {
+			command.Env = append(command.Env, setting)
+		}
+	}
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -129,9 +139,8 @@ func (s *stand) run(t testing.TB, p *program, presets map[string]string, setting
 		told := false
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			v.log.add(lines.Text())
-			if _, rest, found := strings.Cut(lines.Text(), "address="); found && !told {
-				at, _, _ := strings.Cut(rest, " ")
-				address <- at
+			if found := servingAddress.FindStringSubmatch(lines.Text()); found != nil && !told {
+				address <- found[1]
 				told = true
 			}
 		}
