@@ -37,7 +37,8 @@ type exchange struct {
 	readPath string
 	uid      int64
 	bytes    int64
-	cause    error // what the client is not told of a failure
+	problem  string // the code of an error answered
+	cause    error  // why the server or what it needs failed; of refusals, which hold what the client sent, nothing
 
 	who       auth.Credentials
 	success   int  // status of an answer without an error
@@ -132,14 +133,17 @@ func (x *exchange) send(status int, body []byte) {
 // fail answers with an error.
 func (x *exchange) fail(err error) {
 	p := x.problemOf(err)
-	x.cause = p.cause
+	status := x.profile.status(p)
+	x.problem = p.code
+	if status >= fasthttp.StatusInternalServerError {
+		x.cause = p.cause
+	}
 	response := &x.ctx.Response
 	response.ResetBody()
 	response.Header.Del("X-Read-Path")
 	if p.retryAfter > 0 {
 		response.Header.Set("Retry-After", fmt.Sprint(p.retryAfter))
 	}
-	status := x.profile.status(p)
 	if status == fasthttp.StatusUnauthorized && x.profile.challenge {
 		response.Header.Set("WWW-Authenticate", p.challenge())
 	}

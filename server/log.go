@@ -8,7 +8,8 @@ import (
 )
 
 // logAccess writes one line per request. It tells the model and the route's pattern, never the
-// path's or the query's values, bodies or headers, since tokens, passwords and data stand there.
+// path's or the query's values, bodies or headers, since tokens, passwords and data stand there. Of a
+// refusal it tells the code: its text quotes what the client sent.
 func (x *exchange) logAccess(status int, took time.Duration, broken bool) {
 	if !x.s.config.AccessLog && status < 500 && !broken {
 		return
@@ -33,6 +34,9 @@ func (x *exchange) logAccess(status int, took time.Duration, broken bool) {
 	}
 	if x.readPath != "" {
 		attrs = append(attrs, slog.String("read_path", x.readPath))
+	}
+	if x.problem != "" {
+		attrs = append(attrs, slog.String("error", x.problem))
 	}
 	if broken {
 		attrs = append(attrs, slog.Bool("broken", true))
