@@ -24,19 +24,35 @@ type httpReads struct {
 	v     *service
 	token string
 	admin auth.Credentials
+	// judges are the oracles of users that were asked before, by role.
+	judges map[string]oracle
 }
 
 // Ensure the parameters of read all and read one mean over HTTP what they mean in Odoo.
 func TestHTTPReads(t *testing.T) {
 	eachVersion(t, func(t *testing.T, s *stand) {
 		v := s.serve(t, presetFiles)
-		h := httpReads{t: t, s: s, v: v, token: v.admin(t, s), admin: s.login(t, "admin")}
-		h.filters()
-		h.fields()
-		h.contexts()
-		h.presets()
-		h.binaries()
-		h.profiles()
+		token, admin, judges := v.admin(t, s), s.login(t, "admin"), map[string]oracle{}
+		for _, section := range []struct {
+			name string
+			run  func(h httpReads)
+		}{
+			{"filters", httpReads.filters},
+			{"fields", httpReads.fields},
+			{"contexts", httpReads.contexts},
+			{"presets", httpReads.presets},
+			{"binaries", httpReads.binaries},
+			{"values", httpReads.values},
+			{"forms", httpReads.forms},
+			{"access", httpReads.access},
+			{"profiles", httpReads.profiles},
+			{"typed", httpReads.typedValues},
+			{"verbs", httpReads.verbs},
+		} {
+			t.Run(section.name, func(t *testing.T) {
+				section.run(httpReads{t: t, s: s, v: v, token: token, admin: admin, judges: judges})
+			})
+		}
 	})
 }
 
@@ -98,6 +114,17 @@ func (h httpReads) filters() {
 	h.sameIDs("body", h.results("GET", partner+"?filters=[]", `{"filters": [["name", "ilike", "a"], ["id", "<", 40]]}`), want)
 	page := h.odoo("res.partner", []any{}, []any{"id"}, map[string]any{"offset": int64(2), "limit": int64(5), "order": "country_id desc, id desc"})
 	h.sameIDs("page", h.results("GET", partner+"?offset=2&limit=5&order=country_id%20desc,%20id%20desc", ""), page)
+	form := "filters=" + url.QueryEscape("[('name','ilike','a'),('id','<',40)]")
+	urlencoded := h.v.send("GET", partner+"?filters=[]", h.token, form, "Content-Type", "application/x-www-form-urlencoded")
+	if inURL := h.v.send("GET", partner+"?"+form, h.token, ""); string(urlencoded.body) != string(inURL.body) || inURL.status != 200 {
+		h.t.Errorf("a form in the body: %d %.300s, in the URL: %d %.300s", urlencoded.status, urlencoded.body, inURL.status, inURL.body)
+	}
+	for _, ofBody := range []string{"text/html", "text/plain; charset=utf-8", "application/x-www-form-urlencoded"} {
+		got := h.v.send("GET", partner, h.token, ` {"filters": [["name", "ilike", "a"], ["id", "<", 40]]}`, "Content-Type", ofBody)
+		if got.status != 200 || string(got.body) != string(urlencoded.body) {
+			h.t.Errorf("JSON sent as %s: %d %.300s", ofBody, got.status, got.body)
+		}
+	}
 	none := h.v.send("GET", partner+"?filters="+url.QueryEscape("[('id','=',0)]"), h.token, "")
 	if text := strings.ReplaceAll(string(none.body), " ", ""); text != `{"count":0,"results":[]}` {
 		h.t.Errorf("an empty page: %s", none.body)
@@ -106,8 +133,34 @@ func (h httpReads) filters() {
 	if code["code"] != nil && code["id"] == nil {
 		h.t.Errorf("search_field: %v", code)
 	}
+	h.searches()
 	if one := h.odoo("res.country", []any{[]any{"code", "=", "BE"}}, []any{"id"}, nil)[0].(map[string]any); fmt.Sprint(one["id"]) != fmt.Sprint(code["id"]) {
 		h.t.Errorf("search_field: got %v, Odoo has %v", code["id"], one["id"])
+	}
+}
+
+// searches checks read one by search_field, for texts and whole numbers.
+func (h httpReads) searches() {
+	h.t.Helper()
+	bank := h.odoo("res.country", []any{[]any{"phone_code", "=", int64(32)}}, []any{"id"}, map[string]any{"limit": int64(1)})[0].(map[string]any)
+	for path, want := range map[string]any{
+		"/api/res.country/32?search_field=phone_code":                     bank["id"],
+		"/api/res.country/" + fmt.Sprint(bank["id"]) + "?search_field=id": bank["id"],
+	} {
+		if got := h.record(path + "&include_fields=name"); fmt.Sprint(got["id"]) != fmt.Sprint(want) {
+			h.t.Errorf("%s: got %v, Odoo has %v", path, got["id"], want)
+		}
+	}
+	for path, code := range map[string]string{
+		"/api/res.country/ZZ?search_field=code":           "404 not_found_object_in_odoo",
+		"/api/res.country/x?search_field=phone_code":      "409 not_read_object_in_odoo",
+		"/api/res.country/x?search_field=no_field":        "409 not_read_object_in_odoo",
+		"/api/res.country/be?search_field=code":           "404 not_found_object_in_odoo",
+		"/api/res.country/%27%20OR%201?search_field=code": "404 not_found_object_in_odoo",
+	} {
+		if got := h.v.send("GET", path, h.token, ""); fmt.Sprint(got.status, " ", got.code()) != code {
+			h.t.Errorf("%s: got %d %s", path, got.status, got.body)
+		}
 	}
 }
 
@@ -180,33 +233,5 @@ func (h httpReads) binaries() {
 	got := h.record(fmt.Sprintf("/api/res.partner/%v?exclude_fields=*&include_fields=image_128", found["id"]))
 	if want := strings.NewReplacer("\n", "", "\r", "").Replace(found["image_128"].(string)); got["image_128"] != want || want == "" {
 		h.t.Errorf("an image of %d characters, Odoo's has %d", len(fmt.Sprint(got["image_128"])), len(want))
-	}
-}
-
-func (h httpReads) profiles() {
-	h.t.Helper()
-	got := h.v.send("GET", "/v2/res.partner?limit=1&count=true&order=id&include_fields=['is_company','category_id','country_id']", h.token, "")
-	var page struct {
-		Count, Total int
-		Results      []map[string]any
-	}
-	if err := json.Unmarshal(got.body, &page); err != nil || page.Count != 1 || len(page.Results) != 1 {
-		h.t.Fatalf("typed: %d %s", got.status, got.body)
-	}
-	if total := h.s.call(h.t, h.admin, "res.partner", "search_count", []any{[]any{}}, nil); int64(page.Total) != total {
-		h.t.Errorf("total %d, Odoo has %d", page.Total, total)
-	}
-	record := page.Results[0]
-	_, isBool := record["is_company"].(bool)
-	_, isList := record["category_id"].([]any)
-	if _, isObject := record["country_id"].(map[string]any); !isBool || !isList || isObject {
-		h.t.Errorf("typed values: %v", record)
-	}
-	if without := h.v.send("GET", "/v2/res.partner", "", ""); without.status != 401 || without.header.Get("WWW-Authenticate") == "" {
-		h.t.Errorf("typed without a token: %d %v", without.status, without.header)
-	}
-	preflight := h.v.send("OPTIONS", "/api/res.partner", "", "")
-	if preflight.status != 204 || preflight.header.Get("Access-Control-Allow-Origin") != "null" {
-		h.t.Errorf("preflight: %d %v", preflight.status, preflight.header)
 	}
 }
