@@ -14,6 +14,9 @@ type Policy struct {
 	// Fallbacks holds ir_default values of company-dependent fields (18.0+): model → field →
 	// candidates in Odoo's order of precedence.
 	Fallbacks map[string]map[string][]Fallback
+	// Presets holds the texts of the presets kept in Odoo's parameters, by model. They are not
+	// access, but they too are announced by the cache signal and decide what answers show.
+	Presets map[string]string
 
 	languagesByName []string
 	acl             map[string]acl

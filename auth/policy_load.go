@@ -49,6 +49,12 @@ const (
 	WHERE f.company_dependent AND d.condition IS NULL AND (d.user_id IS NULL OR d.user_id = 1))`
 )
 
+// presetsSQL reads the presets kept in Odoo. A change of a parameter moves the cache signal: in
+// 19.0 that of "stable" (addons/base/models/ir_config_parameter.py, clear_cache), before the only
+// one there is or "default" (14.0: clear_caches).
+var presetsSQL = fmt.Sprintf(`(SELECT json_object_agg(substr(key, %d), value ORDER BY key)
+	FROM ir_config_parameter WHERE starts_with(key, '%s'))`, len(schema.PresetParameter)+1, schema.PresetParameter)
+
 // policyRows is the statement's answer.
 type policyRows struct {
 	ACL map[string]struct {
@@ -67,6 +73,7 @@ type policyRows struct {
 		ID   int64
 	}
 	Languages []string
+	Presets   map[string]string
 	Implied   map[int64][]int64
 	Fallbacks []struct {
 		Model, Field string
@@ -101,6 +108,7 @@ func LoadPolicy(ctx context.Context, q pg.Querier, c *schema.Catalogue) (*Policy
 func policySQL(f schema.Features) string {
 	parts := []string{
 		"'ACL', " + aclSQL, "'Rules', " + rulesSQL, "'GroupNames', " + groupNamesSQL, "'Languages', " + languagesSQL,
+		"'Presets', " + presetsSQL,
 	}
 	if f.ClosedGroups {
 		parts = append(parts, "'Implied', "+impliedSQL)
@@ -116,6 +124,7 @@ func newPolicy(rows policyRows) *Policy {
 		Languages:       make(map[string]bool, len(rows.Languages)),
 		GroupIDs:        make(map[string]int64, len(rows.GroupNames)),
 		Fallbacks:       map[string]map[string][]Fallback{},
+		Presets:         rows.Presets,
 		languagesByName: rows.Languages,
 		acl:             make(map[string]acl, len(rows.ACL)),
 		rules:           map[string][]rule{},

@@ -67,6 +67,7 @@ type service struct {
 	log     *serviceLog
 	process *os.Process
 	end     func() // asks the process to end and waits for it
+	presets string // folder
 }
 
 // serviceLog keeps what a service logs.
@@ -131,7 +132,7 @@ func (s *stand) run(t testing.TB, p *program, presets map[string]string, setting
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	v := &service{log: &serviceLog{}, process: command.Process}
+	v := &service{log: &serviceLog{}, process: command.Process, presets: folder}
 	address := make(chan string, 1)
 	var reading sync.WaitGroup
 	reading.Go(func() {

@@ -29,6 +29,8 @@ const (
 	DatabaseUnavailable
 	// Timeout: the read took longer than the limits allow.
 	Timeout
+	// NotAvailable: the model's preset closes it.
+	NotAvailable
 	// Overloaded: no connection became free in time.
 	Overloaded
 )

@@ -25,7 +25,7 @@ type Query struct {
 	Context map[string]any
 
 	Profile Profile
-	// Preset is the model's preset, nil without one.
+	// Preset is a preset of the query's own; nil: that of the model, see Deps.Presets.
 	Preset *schema.Preset
 	// Count asks for the number of all matching records, taken in the same snapshot.
 	Count bool

@@ -23,11 +23,20 @@ type Deps struct {
 	Filestore string
 	Log       *slog.Logger
 	Limits    Limits
-	Observe   Observer // may be nil
+	// Presets are those that queries without one of their own are answered with; nil: none.
+	Presets Presets
+	Observe Observer // may be nil
 	// Trust is told of models that are read wrongly; the catalogues must be loaded through its
 	// Apply. It may be nil where Shadow is off.
 	Trust  *Trust
 	Shadow ShadowConfig
+}
+
+// Presets knows the presets in force. It must be quick and is asked for every read.
+type Presets interface {
+	// Preset returns the preset of a model under a catalogue, nil where the model has none. Those
+	// kept in Odoo are the policy's.
+	Preset(c *schema.Catalogue, p *auth.Policy, model string) (*schema.Preset, error)
 }
 
 // Limits bound one read.
@@ -95,6 +104,7 @@ var errStale = errors.New("the catalogue or the principal is out of date")
 func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
 	result, err := r.read(ctx, who, q)
 	if err == nil && r.shadow != nil {
+		q.Preset = result.Preset
 		r.shadow.watch(who, q, result)
 	}
 	return result, err
@@ -118,9 +128,13 @@ func (r *Reader) read(ctx context.Context, who auth.Credentials, q Query) (*Resu
 			return result, nil
 		}
 		if attempt == maxAttempts {
-			return nil, &Error{Kind: Overloaded, Message: "Odoo's models or rules keep changing", Err: err}
+			return nil, changing(err)
 		}
 	}
+}
+
+func changing(err error) *Error {
+	return &Error{Kind: Overloaded, Message: "Odoo's models or rules keep changing", Err: err}
 }
 
 func (r *Reader) checkPage(q *Query) error {
@@ -147,6 +161,9 @@ func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, req
 	if err != nil {
 		return nil, r.unlessStale(ctx, catalogue, nil, asError(err))
 	}
+	if err := r.findPreset(&q, catalogue, principal.Policy()); err != nil {
+		return nil, r.unlessStale(ctx, catalogue, principal, asError(err))
+	}
 	prepared, err := r.prepare(ctx, who, catalogue, principal, q, requested.withUser(principal))
 	if err != nil {
 		// A refusal must not come from what was true before.
@@ -159,6 +176,9 @@ func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, req
 		return r.throughOdoo(ctx, who, prepared.plan, q)
 	}
 	result, err := r.throughSQL(ctx, who, catalogue, principal, prepared, q)
+	if result != nil {
+		result.Preset = q.Preset
+	}
 	if err != nil && pg.Classify(err) == pg.Undefined {
 		// A table or column has gone that the catalogue still has.
 		r.deps.Catalogues.Invalidate()
@@ -170,12 +190,52 @@ func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, req
 	return result, err
 }
 
+// findPreset sets the preset that a query is answered with. It is looked up with the policy and the
+// catalogue that the signals will be compared with, so that one that was saved before the read
+// began, by whomever, is the one that is used.
+func (r *Reader) findPreset(q *Query, c *schema.Catalogue, p *auth.Policy) error {
+	if q.Preset == nil && r.deps.Presets != nil && c.Model(q.Model) != nil {
+		preset, err := r.deps.Presets.Preset(c, p, q.Model)
+		if err != nil {
+			return err
+		}
+		q.Preset = preset
+	}
+	if q.Preset != nil && !q.Preset.Available {
+		return &Error{Kind: NotAvailable, Message: "the model is switched off"}
+	}
+	return nil
+}
+
 // catalogue returns the current catalogue, loading the first.
 func (r *Reader) catalogue(ctx context.Context) (*schema.Catalogue, error) {
 	if c := r.deps.Catalogues.Current(); c != nil {
 		return c, nil
 	}
 	return r.deps.Catalogues.Refresh(ctx, "")
+}
+
+// Current returns the catalogue and the policy as they are now: the cached ones where Odoo has
+// signalled no change, which costs one small query. Errors are *Error.
+func (r *Reader) Current(ctx context.Context) (*schema.Catalogue, *auth.Policy, error) {
+	for range maxAttempts {
+		c, err := r.catalogue(ctx)
+		if err != nil {
+			return nil, nil, classify(err)
+		}
+		s, err := r.signals(ctx, c)
+		if err != nil {
+			return nil, nil, classify(err)
+		}
+		p := r.deps.Directory.Policy()
+		if p != nil && p.Stamp == s.Cache && c.Stamp == s.Registry {
+			return c, p, nil
+		}
+		if err := r.renewTo(ctx, s); !errors.Is(err, errStale) {
+			return nil, nil, classify(err)
+		}
+	}
+	return nil, nil, changing(errStale)
 }
 
 // signals reads Odoo's change signals.
@@ -315,7 +375,7 @@ func (r *Reader) throughOdoo(ctx context.Context, who auth.Credentials, p *Plan,
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Path: PathOdoo, Reason: p.Delegate, Total: -1, source: &odooSource{run: r.odoo.newRun(who, p), ids: ids}}
+	result := &Result{Path: PathOdoo, Reason: p.Delegate, Total: -1, Preset: q.Preset, source: &odooSource{run: r.odoo.newRun(who, p), ids: ids}}
 	if q.Count {
 		if result.Total, err = r.odoo.count(ctx, who, p); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"lateral/pg"
+	"lateral/schema"
 )
 
 // The ways a read can go.
@@ -28,6 +29,8 @@ type Result struct {
 	Reason string
 	// Total is the number of all matching records, -1 unless it was asked for.
 	Total int64
+	// Preset is the preset that the records are read with, nil without one.
+	Preset *schema.Preset
 
 	source source
 	plan   *Plan // of a read through SQL

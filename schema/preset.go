@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Preset is what an administrator laid down for one model: which fields its answers have, what a
@@ -10,7 +11,7 @@ import (
 type Preset struct {
 	Model string
 	// ReadAll, ReadOne and CreateOne are the fields of the three kinds of answers; nil where the
-	// preset has none. They are resolved against a catalogue, see Presets.Resolve.
+	// preset has none. They are there once the preset is resolved against a catalogue.
 	ReadAll, ReadOne, CreateOne *Tree
 	// Defaults are values that a create gets on top of the client's.
 	Defaults map[string]any
@@ -26,54 +27,67 @@ type Preset struct {
 
 	// declared is Available as it was written.
 	declared bool
-	// source is the file it came from.
+	// source is what errors call the text it came from.
 	source string
-	// trees holds the three trees as they were written, by key.
-	trees map[string]presetValue
-	// defaultsLine is where the defaults stand.
-	defaultsLine int
-}
-
-// presetValue is a value and the line it stands on, 0 where that is not known.
-type presetValue struct {
-	value any
-	line  int
+	// written holds what can only be checked against a catalogue, by key.
+	written map[string]presetValue
 }
 
 // PresetError says where a preset is wrong, and why.
 type PresetError struct {
-	File string
-	Line int // 0 where it is not known
-	Key  string
-	Err  error
+	Source string // the file, or the key of Odoo's parameter
+	Line   int    // 0 where it is not known
+	Key    string
+	Err    error
 }
 
 func (e *PresetError) Error() string {
-	text := e.File
+	text := e.Source
 	if e.Line > 0 {
 		text = fmt.Sprintf("%s:%d", text, e.Line)
 	}
-	if e.Key != "" {
-		text += ": " + e.Key
+	return text + ": " + e.Text()
+}
+
+// Text is what is wrong, without the place.
+func (e *PresetError) Text() string {
+	if e.Key == "" {
+		return e.Err.Error()
 	}
-	return text + ": " + e.Err.Error()
+	return e.Key + ": " + e.Err.Error()
 }
 
 func (e *PresetError) Unwrap() error { return e.Err }
+
+// PresetErrors returns the errors that a joined one of this package holds, one for each mistake.
+func PresetErrors(err error) []*PresetError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*PresetError
+		for _, part := range joined.Unwrap() {
+			all = append(all, PresetErrors(part)...)
+		}
+		return all
+	}
+	var one *PresetError
+	if errors.As(err, &one) {
+		return []*PresetError{one}
+	}
+	return nil
+}
 
 // Operations returns the names of the operations that success codes can be set for.
 func Operations() []string {
 	return []string{"read_all", "read_one", "create_one", "update_one", "delete_one", "call_method"}
 }
 
-// newPreset makes a preset of the keys of a file. All errors are reported, joined.
-func newPreset(model, file string, keys map[string]presetValue) (*Preset, error) {
-	p := &Preset{Model: model, Available: true, source: file, trees: map[string]presetValue{}}
+// newPreset makes a preset of the keys of a text. All errors are reported, joined.
+func newPreset(model, source string, keys map[string]presetValue) (*Preset, error) {
+	p := &Preset{Model: model, Available: true, source: source, written: map[string]presetValue{}}
 	var failures []error
 	for _, key := range sortedKeys(keys) {
 		v := keys[key]
 		if err := p.set(key, v); err != nil {
-			failures = append(failures, &PresetError{File: file, Line: v.line, Key: key, Err: err})
+			failures = append(failures, &PresetError{Source: source, Line: v.line, Key: key, Err: err})
 		}
 	}
 	p.declared = p.Available
@@ -85,15 +99,15 @@ func (p *Preset) set(key string, v presetValue) error {
 	if v.value == nil {
 		return nil
 	}
+	p.written[key] = v
 	switch key {
 	case "read_all", "read_one", "create_one":
-		p.trees[key] = v
 	case "defaults":
 		values, ok := v.value.(map[string]any)
 		if !ok {
 			return errors.New("want a dictionary of fields and values, not " + describe(v.value))
 		}
-		p.Defaults, p.defaultsLine = values, v.line
+		p.Defaults = values
 	case "domain":
 		domain, err := ParseDomain(v.value)
 		if err != nil {
@@ -142,11 +156,12 @@ func isOperation(name string) bool {
 	return false
 }
 
-// resolve returns a copy of the preset whose trees are checked against a catalogue. It returns one
-// that is not available along with an error.
-func (p *Preset) resolve(c *Catalogue) (*Preset, error) {
+// Resolve returns a copy of the preset whose trees, defaults and domain are checked against a
+// catalogue. It returns one that is not available along with an error, which joins a *PresetError
+// for each mistake.
+func (p *Preset) Resolve(c *Catalogue) (*Preset, error) {
 	fail := func(line int, key string, err error) error {
-		return &PresetError{File: p.source, Line: line, Key: key, Err: err}
+		return &PresetError{Source: p.source, Line: line, Key: key, Err: err}
 	}
 	resolved := *p
 	resolved.Available = false
@@ -161,20 +176,25 @@ func (p *Preset) resolve(c *Catalogue) (*Preset, error) {
 	}{
 		{"read_all", &resolved.ReadAll}, {"read_one", &resolved.ReadOne}, {"create_one", &resolved.CreateOne},
 	} {
-		v, ok := p.trees[slot.key]
+		v, ok := p.written[slot.key]
 		if !ok {
 			continue
 		}
 		tree, err := ParseTree(c, p.Model, v.value)
 		if err != nil {
-			failures = append(failures, fail(v.line, slot.key, err))
+			failures = append(failures, fail(v.treeLine(err), slot.key, err))
 		}
 		*slot.tree = tree
 	}
 	for _, name := range sortedKeys(p.Defaults) {
 		if model.Field(name) == nil {
-			failures = append(failures, fail(p.defaultsLine, "defaults", fmt.Errorf("%s has no field %q", p.Model, name)))
+			v := p.written["defaults"]
+			failures = append(failures, fail(v.lineOf(name), "defaults", fmt.Errorf("%s has no field %q", p.Model, name)))
 		}
+	}
+	if path, err := checkPaths(c, model, p.DefaultDomain); err != nil {
+		v := p.written["domain"]
+		failures = append(failures, fail(v.lineOf(path), "domain", err))
 	}
 	if err := errors.Join(failures...); err != nil {
 		return &resolved, err
@@ -183,36 +203,39 @@ func (p *Preset) resolve(c *Catalogue) (*Preset, error) {
 	return &resolved, nil
 }
 
-// Presets holds the presets of a folder, each resolved against one catalogue. It is immutable.
-type Presets struct{ models map[string]*Preset }
-
-// Of returns the preset of a model, or nil where it has none. It is safe on nil Presets.
-func (p *Presets) Of(model string) *Preset {
-	if p == nil {
-		return nil
-	}
-	return p.models[model]
-}
-
-// Models returns the names of the models that have presets, sorted.
-func (p *Presets) Models() []string {
-	if p == nil {
-		return nil
-	}
-	return sortedKeys(p.models)
-}
-
-// Resolve returns the presets as they are for another catalogue. The error joins what does not fit;
-// the presets are returned all the same, those that do not fit as not available.
-func (p *Presets) Resolve(c *Catalogue) (*Presets, error) {
-	resolved := &Presets{models: make(map[string]*Preset, len(p.models))}
-	var failures []error
-	for _, name := range sortedKeys(p.models) {
-		preset, err := p.models[name].resolve(c)
-		if err != nil {
-			failures = append(failures, err)
+// checkPaths returns the first path of a domain that leads nowhere, and why. Behind fields that are
+// not relational, such as properties and dates, it does not look.
+func checkPaths(c *Catalogue, m *Model, d Domain) (string, error) {
+	switch d := d.(type) {
+	case And:
+		return checkTerms(c, m, d)
+	case Or:
+		return checkTerms(c, m, d)
+	case Not:
+		return checkPaths(c, m, d.Term)
+	case Condition:
+		at := m
+		for name := range strings.SplitSeq(d.Path, ".") {
+			f := at.Field(name)
+			if f == nil {
+				return d.Path, fmt.Errorf("%s has no field %q", at.Name, name)
+			}
+			if at = c.Model(f.Comodel); at == nil {
+				return "", nil
+			}
 		}
-		resolved.models[name] = preset
+		if sub, ok := d.Value.(Domain); ok {
+			return checkPaths(c, at, sub)
+		}
 	}
-	return resolved, errors.Join(failures...)
+	return "", nil
+}
+
+func checkTerms(c *Catalogue, m *Model, terms []Domain) (string, error) {
+	for _, term := range terms {
+		if path, err := checkPaths(c, m, term); err != nil {
+			return path, err
+		}
+	}
+	return "", nil
 }

@@ -34,7 +34,9 @@ type problem struct {
 	field      string
 	path       string
 	retryAfter int // seconds; 0: not worth saying
-	cause      error
+	// mistakes are those of a text that was sent, such as a preset.
+	mistakes []Mistake
+	cause    error
 }
 
 func (p *problem) Error() string { return p.code + ": " + p.text }
@@ -56,6 +58,10 @@ func (p *problem) body(profile *profile) []byte {
 		b.WriteString(`, "path": `)
 		writeText(&b, p.path)
 	}
+	if len(p.mistakes) > 0 {
+		b.WriteString(`, "mistakes": `)
+		writeJSON(&b, p.mistakes)
+	}
 	b.WriteByte('}')
 	return b.Bytes()
 }
@@ -69,11 +75,13 @@ func (p *problem) challenge() string {
 }
 
 // writeText writes a JSON string, without the escapes that only HTML needs.
-func writeText(b *bytes.Buffer, text string) {
+func writeText(b *bytes.Buffer, text string) { writeJSON(b, strings.ToValidUTF8(text, "\ufffd")) }
+
+// writeJSON writes a value of texts, numbers and structures of them, which always encode.
+func writeJSON(b *bytes.Buffer, value any) {
 	encoder := json.NewEncoder(b)
 	encoder.SetEscapeHTML(false)
-	// Strings always encode, and the buffer takes everything.
-	_ = encoder.Encode(strings.ToValidUTF8(text, "\ufffd"))
+	_ = encoder.Encode(value)
 	b.Truncate(b.Len() - 1) // the encoder's line break
 }
 
@@ -171,7 +179,7 @@ func (x *exchange) problemOf(err error) *problem {
 	case errors.Is(err, errShuttingDown):
 		p = overloaded("The server is shutting down.")
 	case errors.As(err, &failed):
-		p = readProblem(failed)
+		p = readProblem(failed, x.model)
 	case errors.Is(err, auth.ErrInvalidToken):
 		p = invalidToken("The token is unknown, expired or revoked.")
 	case errors.Is(err, auth.ErrUserGone):
@@ -188,7 +196,7 @@ func (x *exchange) problemOf(err error) *problem {
 }
 
 // readProblem maps the reader's kinds of errors.
-func readProblem(e *reader.Error) *problem {
+func readProblem(e *reader.Error, model string) *problem {
 	refused := func(typed int) *problem {
 		return &problem{
 			code: "not_read_object_in_odoo", classic: fasthttp.StatusConflict, typed: typed,
@@ -210,6 +218,8 @@ func readProblem(e *reader.Error) *problem {
 		return refused(fasthttp.StatusForbidden)
 	case reader.Invalid:
 		return refused(fasthttp.StatusUnprocessableEntity)
+	case reader.NotAvailable:
+		return switchedOff(model)
 	case reader.NotSingle:
 		// The request is well-formed: it is the data that has more than one record there.
 		return refused(fasthttp.StatusConflict)

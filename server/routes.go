@@ -22,6 +22,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 	for _, p := range []*profile{&classic, &typed} {
 		s.profileRoutes(r, p)
 	}
+	s.studioRoutes(r)
 	for method, register := range map[string]func(string, fasthttp.RequestHandler){"GET": r.GET, "HEAD": r.HEAD} {
 		register("/healthz", s.plain("/healthz", method, s.healthz))
 		register("/readyz", s.plain("/readyz", method, s.readyz))
@@ -127,8 +128,10 @@ func (x *exchange) noRoute() {
 
 // profileOf tells how to speak to a client whose request has no route.
 func profileOf(path []byte) *profile {
-	if base := typed.base + "/"; len(path) >= len(base) && string(path[:len(base)]) == base {
-		return &typed
+	for _, p := range []*profile{&typed, &studio} {
+		if base := p.base + "/"; len(path) >= len(base) && string(path[:len(base)]) == base {
+			return p
+		}
 	}
 	return &classic
 }

@@ -35,6 +35,8 @@ type Rows interface {
 	Close() error
 	// ReadPath is how the records are read: direct, hybrid or odoo.
 	ReadPath() string
+	// Preset is the preset that the records are read with, or nil.
+	Preset() *schema.Preset
 	// Total is the number of records on all pages, where the query asked for it.
 	Total() (n int64, asked bool)
 }
@@ -89,9 +91,11 @@ type resultRows struct{ *reader.Result }
 
 func (r resultRows) ReadPath() string { return r.Path }
 
+func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
+
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 
-// Deps is what a Server works with. Catalogue and Presets may be nil.
+// Deps is what a Server works with. Catalogue, Presets and PresetStore may be nil.
 type Deps struct {
 	Reader Reader
 	Odoo   Authenticator
@@ -103,12 +107,14 @@ type Deps struct {
 	Catalogue func() *schema.Catalogue
 	// Catalogues returns the present catalogue and loads the first; writes are checked against it.
 	Catalogues func(ctx context.Context) (*schema.Catalogue, error)
-	// Presets returns the preset of a model, or nil. Where it fails the model is not read, since
-	// without its preset it could show more than was meant.
+	// Presets returns the preset of a model as it is now, or nil; reads have theirs from the Reader.
+	// Where it fails nothing is done, since a preset may close its model.
 	Presets func(ctx context.Context, model string) (*schema.Preset, error)
-	Checks  []Check
-	Metrics *Metrics
-	Log     *slog.Logger
+	// PresetStore is where administrators edit presets; nil: nowhere.
+	PresetStore PresetStore
+	Checks      []Check
+	Metrics     *Metrics
+	Log         *slog.Logger
 }
 
 // Server answers HTTP requests.

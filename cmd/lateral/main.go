@@ -34,6 +34,6 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), configCommand(), grantsCommand(), versionCommand(), demoCommand())
+	root.AddCommand(serveCommand(), configCommand(), grantsCommand(), versionCommand(), demoCommand(), schemaCommand())
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,135 +12,168 @@ import (
 	"sync/atomic"
 	"time"
 
+	"lateral/auth"
 	"lateral/reader"
 	"lateral/schema"
 )
 
-// presetFolder keeps the presets of a folder as they are for the catalogue in use, and follows
-// changes of both. A folder that has become wrong leaves the presets as they were; one that was
-// wrong from the start closes the models it names, since without their presets they could show more
-// than was meant.
-type presetFolder struct {
-	dir       string // empty: no presets
-	catalogue func(ctx context.Context) (*schema.Catalogue, error)
-	log       *slog.Logger
+// presetKeeper keeps the presets of a folder and those kept in Odoo as they are for the catalogue
+// and the policy in use, and follows changes of all four. Files win over what is kept in Odoo.
+type presetKeeper struct {
+	dir string // empty: no files
+	log *slog.Logger
 
 	current atomic.Pointer[presetState]
 	loading sync.Mutex
 }
 
-// presetState is the presets for one catalogue.
+// presetState is the presets for one catalogue, one policy and one state of the folder.
 type presetState struct {
 	catalogue *schema.Catalogue
+	policy    *auth.Policy
+	files     []schema.PresetText
+	seal      string // of the folder they were read from
 	presets   *schema.Presets
-	closed    map[string]bool // models whose presets could not be read
-	seal      string          // of the folder they were read from
 }
 
-// of returns the preset of a model, nil where it has none.
-func (f *presetFolder) of(ctx context.Context, model string) (*schema.Preset, error) {
-	if f.dir == "" {
-		return nil, nil
-	}
-	c, err := f.catalogue(ctx)
+// Preset implements reader.Presets.
+func (k *presetKeeper) Preset(c *schema.Catalogue, p *auth.Policy, model string) (*schema.Preset, error) {
+	state, err := k.of(c, p)
 	if err != nil {
 		return nil, err
-	}
-	state := f.current.Load()
-	if state == nil || state.catalogue != c {
-		if state, err = f.load(c, false); err != nil {
-			return nil, &reader.Error{Kind: reader.Internal, Message: "the presets cannot be read", Err: err}
-		}
-	}
-	if state.closed[model] {
-		return &schema.Preset{Model: model}, nil
 	}
 	return state.presets.Of(model), nil
 }
 
+// of returns the presets for a catalogue and a policy.
+func (k *presetKeeper) of(c *schema.Catalogue, p *auth.Policy) (*presetState, error) {
+	if state := k.current.Load(); state != nil && state.catalogue == c && state.policy == p {
+		return state, nil
+	}
+	k.loading.Lock()
+	defer k.loading.Unlock()
+	state := k.current.Load()
+	if state != nil && state.catalogue == c && state.policy == p {
+		return state, nil
+	}
+	next := &presetState{catalogue: c, policy: p}
+	if state == nil {
+		var err error
+		if next.files, next.seal, err = k.readFolder(); err != nil {
+			return nil, &reader.Error{Kind: reader.Internal, Message: "the presets cannot be read", Err: err}
+		}
+	} else {
+		next.files, next.seal = state.files, state.seal
+	}
+	k.publish(state, next)
+	return next, nil
+}
+
+// publish makes the presets of a new state and puts it in force.
+func (k *presetKeeper) publish(old, next *presetState) {
+	var before *schema.Presets
+	if old != nil {
+		before = old.presets
+	}
+	if old != nil && old.catalogue == next.catalogue && old.seal == next.seal && maps.Equal(old.policy.Presets, next.policy.Presets) {
+		next.presets = before
+	} else {
+		next.presets = before.Renew(next.catalogue, append(next.files[:len(next.files):len(next.files)], storedPresets(next.policy)...))
+		k.tell(before, next.presets)
+	}
+	k.current.Store(next)
+}
+
+// storedPresets returns the texts kept in Odoo.
+func storedPresets(p *auth.Policy) []schema.PresetText {
+	texts := make([]schema.PresetText, 0, len(p.Presets))
+	for model, text := range p.Presets {
+		texts = append(texts, storedPreset(model, text))
+	}
+	return texts
+}
+
+func storedPreset(model, text string) schema.PresetText {
+	return schema.PresetText{Model: model, Source: schema.PresetParameter + model, Stored: true, Text: text}
+}
+
+// tell logs what has become wrong, and what is in force.
+func (k *presetKeeper) tell(before, now *schema.Presets) {
+	known := before.Problems()
+	for source, err := range now.Problems() {
+		if old := known[source]; old != nil && old.Error() == err.Error() {
+			continue
+		}
+		for _, mistake := range schema.PresetErrors(err) {
+			k.log.Error("a preset is wrong: the last good one of its place stays in force, without one its model is closed",
+				slog.String("cause", mistake.Error()))
+		}
+	}
+	if was, is := strings.Join(before.Models(), " "), strings.Join(now.Models(), " "); was != is {
+		k.log.Info("presets", slog.String("models", is))
+	}
+}
+
 // watch looks after changes of the folder until ctx ends.
-func (f *presetFolder) watch(ctx context.Context, every time.Duration) {
-	if f.dir == "" {
+func (k *presetKeeper) watch(ctx context.Context, every time.Duration) {
+	if k.dir == "" {
 		return
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	unreadable := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		state := f.current.Load()
-		if state == nil {
-			continue // nobody has asked yet
-		}
-		if seal, err := folderSeal(f.dir); err == nil && seal == state.seal {
-			continue
-		}
-		if _, err := f.load(state.catalogue, true); err != nil {
-			f.log.Error("presets", slog.String("cause", err.Error()))
+		err := k.reload()
+		switch {
+		case err == nil:
+			unreadable = ""
+		case err.Error() != unreadable:
+			unreadable = err.Error()
+			k.log.Error("the folder of presets cannot be read: those from before stay in force", slog.String("cause", unreadable))
 		}
 	}
 }
 
-// load makes the presets for a catalogue: of those there are, or with anew set, of the folder's files.
-func (f *presetFolder) load(c *schema.Catalogue, anew bool) (*presetState, error) {
-	f.loading.Lock()
-	defer f.loading.Unlock()
-	old := f.current.Load()
-	if old != nil && old.catalogue == c && !anew {
-		return old, nil
+// reload reads the folder again where it has changed.
+func (k *presetKeeper) reload() error {
+	state := k.current.Load()
+	if state == nil {
+		return nil // nobody has asked yet
 	}
-	state := &presetState{catalogue: c}
-	if old != nil && !anew {
-		presets, err := old.presets.Resolve(c)
-		if err != nil {
-			f.log.Error("presets do not fit Odoo any more: their models are closed", slog.String("cause", err.Error()))
-		}
-		state.presets, state.closed, state.seal = presets, old.closed, old.seal
-		f.current.Store(state)
-		return state, nil
+	seal, err := folderSeal(k.dir)
+	if err != nil || seal == state.seal {
+		return err
 	}
-	seal, err := folderSeal(f.dir)
+	k.loading.Lock()
+	defer k.loading.Unlock()
+	state = k.current.Load()
+	next := &presetState{catalogue: state.catalogue, policy: state.policy}
+	if next.files, next.seal, err = k.readFolder(); err != nil {
+		return err
+	}
+	k.publish(state, next)
+	return nil
+}
+
+// readFolder reads the files and the seal they had before, so that a change in between is seen.
+func (k *presetKeeper) readFolder() ([]schema.PresetText, string, error) {
+	if k.dir == "" {
+		return nil, "", nil
+	}
+	seal, err := folderSeal(k.dir)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	presets, err := schema.LoadPresets(f.dir, c)
-	switch {
-	case err == nil:
-		f.log.Info("presets", slog.String("models", strings.Join(presets.Models(), " ")))
-		state.presets, state.seal = presets, seal
-	case old != nil:
-		f.log.Error("presets are wrong: those from before stay", slog.String("cause", err.Error()))
-		state.presets, state.closed, state.seal = old.presets, old.closed, seal
-	default:
-		f.log.Error("presets are wrong: their models are closed", slog.String("cause", err.Error()))
-		state.presets, state.seal = &schema.Presets{}, seal
-		if state.closed, err = presetModels(f.dir); err != nil {
-			return nil, err
-		}
-	}
-	f.current.Store(state)
-	return state, nil
+	files, err := schema.ReadPresetFolder(k.dir)
+	return files, seal, err
 }
 
-// presetModels names the models that a folder has files for.
-func presetModels(dir string) (map[string]bool, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("presets: %w", err)
-	}
-	models := make(map[string]bool)
-	for _, entry := range entries {
-		if extension := filepath.Ext(entry.Name()); extension == ".schema" || extension == ".json" {
-			models[strings.TrimSuffix(entry.Name(), extension)] = true
-		}
-	}
-	return models, nil
-}
-
-// folderSeal changes whenever a file of the folder does.
+// folderSeal changes whenever a preset's file of the folder does.
 func folderSeal(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -147,11 +181,35 @@ func folderSeal(dir string) (string, error) {
 	}
 	var b strings.Builder
 	for _, entry := range entries {
-		info, err := entry.Info()
+		// A link's target is what changes, as where a cluster mounts configuration.
+		info, err := os.Stat(filepath.Join(dir, entry.Name()))
 		if err != nil {
 			continue // removed in this moment
 		}
 		fmt.Fprintf(&b, "%s %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
 	}
 	return b.String(), nil
+}
+
+// currentPresets are the presets as Odoo has them now.
+type currentPresets struct {
+	reader *reader.Reader
+	keeper *presetKeeper
+}
+
+// state returns the presets for what Odoo has signalled up to now.
+func (p *currentPresets) state(ctx context.Context) (*presetState, error) {
+	c, policy, err := p.reader.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.keeper.of(c, policy)
+}
+
+func (p *currentPresets) preset(ctx context.Context, model string) (*schema.Preset, error) {
+	state, err := p.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return state.presets.Of(model), nil
 }

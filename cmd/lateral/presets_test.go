@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"lateral/auth"
 	"lateral/schema"
 )
 
@@ -26,79 +28,98 @@ func writePreset(t *testing.T, dir, text string) {
 	}
 }
 
-// Ensure presets follow the catalogue and the folder, and close what they cannot answer for.
-func TestPresetFolder(t *testing.T) {
-	ctx := context.Background()
-	dir := t.TempDir()
-	catalogue := partnerCatalogue("name")
-	f := &presetFolder{
-		dir: dir, log: slog.New(slog.DiscardHandler),
-		catalogue: func(context.Context) (*schema.Catalogue, error) { return catalogue, nil },
+// presetFields draws a preset: the fields of read all, "closed", or nothing.
+func presetFields(t *testing.T, k *presetKeeper, c *schema.Catalogue, p *auth.Policy) string {
+	t.Helper()
+	preset, err := k.Preset(c, p, "res.partner")
+	if err != nil {
+		t.Fatal(err)
 	}
-	get := func() *schema.Preset {
+	switch {
+	case preset == nil:
+		return ""
+	case !preset.Available:
+		return "closed"
+	}
+	names := make([]string, 0, len(preset.ReadAll.Items))
+	for _, item := range preset.ReadAll.Items {
+		names = append(names, item.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+// Ensure presets follow the catalogue, what is kept in Odoo and the folder, and that files win.
+func TestPresetKeeper(t *testing.T) {
+	dir := t.TempDir()
+	with, without := partnerCatalogue("name"), partnerCatalogue()
+	none := &auth.Policy{}
+	stored := &auth.Policy{Presets: map[string]string{"res.partner": `{"read_all": ["name"]}`}}
+	var log strings.Builder
+	k := &presetKeeper{dir: dir, log: slog.New(slog.NewTextHandler(&log, nil))}
+	check := func(step string, c *schema.Catalogue, p *auth.Policy, want string) {
 		t.Helper()
-		p, err := f.of(ctx, "res.partner")
-		if err != nil {
+		if got := presetFields(t, k, c, p); got != want {
+			t.Errorf("%s: got %q, want %q", step, got, want)
+		}
+	}
+	check("nothing", with, none, "")
+	check("kept in Odoo", with, stored, "name")
+	check("taken away in Odoo", with, none, "")
+	check("kept in Odoo again", with, stored, "name")
+	check("a catalogue it does not fit", without, stored, "closed")
+	check("the same policy, read anew", with, &auth.Policy{Presets: stored.Presets}, "name")
+
+	writePreset(t, dir, `{'read_all': ('id', 'name')}`)
+	reload := func() {
+		t.Helper()
+		if err := k.reload(); err != nil {
 			t.Fatal(err)
 		}
-		return p
 	}
-	writePreset(t, dir, `{'read_all': ('id', 'name')}`)
-	if p := get(); p == nil || !p.Available || len(p.ReadAll.Items) != 2 {
-		t.Fatalf("got %+v", p)
+	reload()
+	check("a file", with, stored, "id name")
+	writePreset(t, dir, "{\n'read_all': (\n")
+	reload()
+	check("a broken file", with, stored, "id name")
+	if got := strings.Count(log.String(), "res.partner.schema:3: a bracket is not closed"); got != 1 {
+		t.Errorf("the mistake is logged %d times:\n%s", got, log.String())
 	}
-	if p, err := f.of(ctx, "res.users"); p != nil || err != nil {
-		t.Errorf("a model without a preset: got %+v, %v", p, err)
+	if err := os.Remove(filepath.Join(dir, "res.partner.schema")); err != nil {
+		t.Fatal(err)
 	}
+	reload()
+	check("without the file", with, stored, "name")
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.reload(); err == nil {
+		t.Error("a folder that is gone was read")
+	}
+	check("without the folder", with, stored, "name")
+}
 
-	catalogue = partnerCatalogue()
-	if p := get(); p == nil || p.Available {
-		t.Errorf("without the field: got %+v", p)
+// Ensure the folder is looked after while the service runs, and that watching ends.
+func TestPresetKeeperWatches(t *testing.T) {
+	dir, c, p := t.TempDir(), partnerCatalogue("name"), &auth.Policy{}
+	writePreset(t, dir, `{'read_all': (`)
+	k := &presetKeeper{dir: dir, log: slog.New(slog.DiscardHandler)}
+	if got := presetFields(t, k, c, p); got != "closed" {
+		t.Errorf("wrong from the start: %q", got)
 	}
-	catalogue = partnerCatalogue("name")
-	if p := get(); p == nil || !p.Available {
-		t.Errorf("with the field again: got %+v", p)
-	}
-
-	// A change is taken over, and one for the worse is not.
-	watching, stop := context.WithCancel(ctx)
+	watching, stop := context.WithCancel(context.Background())
 	defer stop()
-	ticked := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(ticked)
-		f.watch(watching, time.Millisecond)
+		defer close(ended)
+		k.watch(watching, time.Millisecond)
 	}()
-	before := f.current.Load()
-	writePreset(t, dir, `{'read_all': ('id',), 'available': True}`)
-	for f.current.Load() == before {
+	writePreset(t, dir, `{'read_all': 'name'}`)
+	for deadline := time.Now().Add(10 * time.Second); presetFields(t, k, c, p) != "name"; {
+		if time.Now().After(deadline) {
+			t.Fatal("the change is not seen")
+		}
 		time.Sleep(time.Millisecond)
 	}
 	stop()
-	<-ticked
-	if p := get(); p == nil || len(p.ReadAll.Items) != 1 {
-		t.Errorf("after a change: got %+v", p)
-	}
-	writePreset(t, dir, `{'read_all': (`)
-	if _, err := f.load(catalogue, true); err != nil {
-		t.Fatal(err)
-	}
-	if p := get(); p == nil || !p.Available {
-		t.Errorf("after a mistake: got %+v", p)
-	}
-}
-
-// Ensure presets that are wrong from the start close their models and no others.
-func TestBrokenPresetsClose(t *testing.T) {
-	dir := t.TempDir()
-	writePreset(t, dir, `{'read_all': (`)
-	f := &presetFolder{
-		dir: dir, log: slog.New(slog.DiscardHandler),
-		catalogue: func(context.Context) (*schema.Catalogue, error) { return partnerCatalogue("name"), nil },
-	}
-	if p, err := f.of(context.Background(), "res.partner"); err != nil || p == nil || p.Available {
-		t.Errorf("got %+v, %v", p, err)
-	}
-	if p, err := f.of(context.Background(), "res.users"); err != nil || p != nil {
-		t.Errorf("got %+v, %v", p, err)
-	}
+	<-ended
 }

@@ -53,15 +53,19 @@ func serve(ctx context.Context, s settings) error {
 	return service.run(ctx, ln, s.ShutdownTimeout)
 }
 
-// watchInterval is how often a service looks after what it needs.
-const watchInterval = 5 * time.Second
+const (
+	// watchInterval is how often a service looks after what it needs.
+	watchInterval = 5 * time.Second
+	// presetInterval is how often it looks whether a preset's file has changed.
+	presetInterval = time.Second
+)
 
 // run serves on a listener until ctx ends, then finishes what runs for at most grace.
 func (s *service) run(ctx context.Context, ln net.Listener, grace time.Duration) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	go s.server.Watch(watching, watchInterval)
-	go s.presets.watch(watching, watchInterval)
+	go s.presets.watch(watching, presetInterval)
 	go s.trust.watch(watching, watchInterval)
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(ln) }()

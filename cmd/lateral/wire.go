@@ -21,7 +21,7 @@ const catalogueTimeout = 2 * time.Minute
 // service is everything of one running lateral.
 type service struct {
 	server  *server.Server
-	presets *presetFolder
+	presets *presetKeeper
 	trust   *trustFile
 	log     *slog.Logger
 
@@ -59,12 +59,13 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 	metrics.WatchTripped(trust.Tripped)
 	source := &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{}), trust: trust}
 	source.holder = schema.NewHolder(source.loadCatalogue, catalogueTimeout)
-	presets := &presetFolder{dir: s.Presets, catalogue: source.catalogue, log: log}
+	presets := &presetKeeper{dir: s.Presets, log: log}
 	read := reader.New(reader.Deps{
 		Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: odoo,
-		Filestore: s.Filestore, Log: log, Observe: metrics, Trust: trust,
+		Filestore: s.Filestore, Log: log, Observe: metrics, Trust: trust, Presets: presets,
 		Shadow: reader.ShadowConfig{Share: s.Shadow.Share, Rate: s.Shadow.Rate, Trip: s.Shadow.Trip},
 	})
+	current := &currentPresets{reader: read, keeper: presets}
 	http, err := server.New(server.Deps{
 		Reader:     server.ReaderOf(read),
 		Odoo:       odoo,
@@ -73,7 +74,10 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Users:      source,
 		Catalogue:  source.holder.Current,
 		Catalogues: source.catalogue,
-		Presets:    presets.of,
+		Presets:    current.preset,
+		PresetStore: &presetStore{
+			current: current, pool: pool, directory: source.directory, caller: odoo,
+		},
 		Checks: []server.Check{
 			{Name: "database", Probe: source.probeDatabase},
 			{Name: "catalogue", Probe: source.probeCatalogue},
