@@ -199,13 +199,10 @@ func TestPresetFilesUnderLoad(t *testing.T) {
 // Ensure lateral schema writes presets that lateral schema finds right, and finds what is not.
 func TestSchemaCommands(t *testing.T) {
 	eachVersion(t, func(t *testing.T, s *stand) {
-		binary.once.Do(buildBinary)
-		if binary.err != nil {
-			t.Fatalf("building lateral: %v", binary.err)
-		}
+		program := binary.executable(t)
 		folder := t.TempDir()
 		run := func(arguments ...string) (string, error) {
-			command := exec.Command(binary.path, append([]string{"schema"}, arguments...)...)
+			command := exec.Command(program, append([]string{"schema"}, arguments...)...)
 			command.Dir = folder
 			command.Env = append(os.Environ(), "LATERAL_DATABASE_DSN="+s.DSN, "LATERAL_PRESETS="+folder)
 			out, err := command.Output()
