@@ -105,6 +105,10 @@ type backend interface {
 	stopPostgres(ctx context.Context) error
 	startOdoo(ctx context.Context) error
 	stopOdoo(ctx context.Context) error
+	// addAddons gives Odoo the add-ons of a folder, to be found at its next start.
+	addAddons(ctx context.Context, folder string) error
+	// runOdoo runs Odoo with further arguments until it ends by itself.
+	runOdoo(ctx context.Context, arguments ...string) error
 	// addFilestore gives a database the template's attachments and returns the folder.
 	addFilestore(ctx context.Context, database string) (string, error)
 	removeFilestore(ctx context.Context, database string) error
