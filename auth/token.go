@@ -84,7 +84,7 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 	if err != nil {
 		return "", 0, notStored("read a refresh token", err)
 	}
-	_, sealed, ok := splitRefreshEntry(entry)
+	old, sealed, ok := splitRefreshEntry(entry)
 	if !ok {
 		return "", 0, ErrInvalidToken
 	}
@@ -96,6 +96,11 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 	if err := t.putAccess(ctx, bearer, who, access); err != nil {
 		return "", 0, err
 	}
+	// The old access token goes first: were it last, a store that fails in between would leave it
+	// alive without anything that names it.
+	if err := t.store.Delete(ctx, old); err != nil {
+		return "", 0, fmt.Errorf("revoke the replaced access token: %w", err)
+	}
 	// Swap fails where the refresh token was revoked meanwhile; the new access token, which
 	// nobody has seen, then goes too. Whoever swaps later revokes what we put in.
 	bearerKey := storeKey(accessToken, bearer)
@@ -103,9 +108,9 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 	if err != nil {
 		return "", 0, errors.Join(notStored("renew an access token", err), t.store.Delete(ctx, bearerKey))
 	}
-	if old, _, ok := splitRefreshEntry(replaced); ok {
-		if err := t.store.Delete(ctx, old); err != nil {
-			return "", 0, fmt.Errorf("revoke the replaced access token: %w", err)
+	if raced, _, ok := splitRefreshEntry(replaced); ok && raced != old {
+		if err := t.store.Delete(ctx, raced); err != nil {
+			return "", 0, fmt.Errorf("revoke an access token of a refresh at the same time: %w", err)
 		}
 	}
 	return bearer, int64(access / time.Second), nil
@@ -117,16 +122,21 @@ func (t *Tokens) Revoke(ctx context.Context, token string) error {
 	if !wellFormed(token) {
 		return nil
 	}
-	entry, err := t.store.Take(ctx, storeKey(refreshToken, token))
-	switch {
-	case errors.Is(err, ErrNotStored):
-		return nil
-	case err != nil:
-		return fmt.Errorf("revoke a refresh token: %w", err)
-	}
-	if access, _, ok := splitRefreshEntry(entry); ok {
-		if err := t.store.Delete(ctx, access); err != nil {
-			return fmt.Errorf("revoke an access token: %w", err)
+	key := storeKey(refreshToken, token)
+	// The access token goes first, and again where a refresh has put in another meanwhile: a store
+	// that fails in between then leaves a refresh token that can be revoked once more.
+	for _, read := range []func(context.Context, Key) ([]byte, error){t.store.Get, t.store.Take} {
+		entry, err := read(ctx, key)
+		switch {
+		case errors.Is(err, ErrNotStored):
+			return nil
+		case err != nil:
+			return fmt.Errorf("revoke a refresh token: %w", err)
+		}
+		if access, _, ok := splitRefreshEntry(entry); ok {
+			if err := t.store.Delete(ctx, access); err != nil {
+				return fmt.Errorf("revoke an access token: %w", err)
+			}
 		}
 	}
 	return nil

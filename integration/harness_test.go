@@ -118,7 +118,7 @@ func shared(t testing.TB, version string) *stand {
 	holder.once.Do(func() {
 		ctx := context.Background()
 		var s *stack.Stack
-		if s, holder.err = stack.Start(ctx, stack.Options{Version: version, Progress: os.Stderr}); holder.err != nil {
+		if s, holder.err = stack.Start(ctx, stack.Options{Version: version, Redis: true, Progress: os.Stderr}); holder.err != nil {
 			return
 		}
 		if holder.stand, holder.err = newStand(ctx, s); holder.err != nil {

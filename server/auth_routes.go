@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/big"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"lateral/auth"
+	"lateral/writer"
 )
 
 // MaxLifetime bounds what clients may ask for: beyond it, only 0 (no expiry) is meant.
@@ -39,7 +41,7 @@ func (s *Server) getTokens(x *exchange) {
 	}
 	ctx, _, cancel := x.context()
 	defer cancel()
-	uid, err := s.deps.Odoo.Authenticate(ctx, login, secret)
+	uid, err := x.logIn(ctx, login, secret)
 	if err != nil {
 		x.fail(endedBy(ctx, err))
 		return
@@ -57,6 +59,32 @@ func (s *Server) getTokens(x *exchange) {
 		return
 	}
 	x.send(fasthttp.StatusOK, loginBody(uid, user, grant))
+}
+
+// logIn has Odoo judge a login, unless too many have failed lately.
+func (x *exchange) logIn(ctx context.Context, login, secret string) (uid int64, err error) {
+	if x.s.deps.Logins == nil {
+		return x.s.deps.Odoo.Authenticate(ctx, login, secret)
+	}
+	end, err := x.s.deps.Logins.Begin(ctx, login, clientAddress(x.ctx, x.s.config.TrustedProxies))
+	if err != nil {
+		return 0, err
+	}
+	outcome := auth.LoginUnjudged
+	// It is deferred since a login that panics must not stay under way.
+	defer func() {
+		if failed := end(outcome); failed != nil && err == nil {
+			err = failed
+		}
+	}()
+	uid, err = x.s.deps.Odoo.Authenticate(ctx, login, secret)
+	switch {
+	case err == nil:
+		outcome = auth.LoginSucceeded
+	case errors.Is(err, writer.ErrAccessDenied):
+		outcome = auth.LoginFailed
+	}
+	return uid, err
 }
 
 // refreshToken replaces an access token: POST /auth/refresh_token.

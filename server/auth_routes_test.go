@@ -1,11 +1,13 @@
 package server
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"lateral/auth"
 	"lateral/writer"
 )
 
@@ -152,5 +154,50 @@ func TestTokenHeaders(t *testing.T) {
 	got := h.anonymous("GET", "/v2/res.partner", "", "Access-Token", "x")
 	if got.status != 401 || got.code() != "invalid_token" || !strings.Contains(got.header.Get("WWW-Authenticate"), "invalid_token") {
 		t.Errorf("got %d %s %v", got.status, got.body, got.header)
+	}
+}
+
+// Ensure that logins of an account are refused after too many failures, without asking Odoo, by
+// the client's own address, and that Odoo's absence is no failure.
+func TestLoginsAreSlowed(t *testing.T) {
+	limits := auth.LoginLimits{AccountFailures: 3, AddressFailures: 5, Window: time.Hour, Delay: time.Minute, MaxDelay: time.Hour}
+	h := setup(t, func(d *Deps, c *Config) {
+		d.Logins = auth.NewLoginGuard(limits, nil, time.Now)
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")} // what a connection in memory comes from
+	})
+	login := func(user, password, from string) answer {
+		body := `{"username": "` + user + `", "password": "` + password + `"}`
+		return h.anonymous("POST", "/api/auth/get_tokens", body, "X-Forwarded-For", from)
+	}
+	h.odoo.err = &writer.Fault{Kind: writer.Unavailable}
+	for range 10 {
+		if got := login("admin", "x", "192.0.2.1"); got.status != 503 {
+			t.Fatalf("without Odoo: %d %s", got.status, got.body)
+		}
+	}
+	h.odoo.err = nil
+	for range 3 {
+		if got := login("admin", "x", "192.0.2.1"); got.status != 401 {
+			t.Fatalf("a wrong password: %d %s", got.status, got.body)
+		}
+	}
+	h.odoo.err = &writer.Fault{Kind: writer.Unavailable} // which must not be noticed
+	for _, from := range []string{"192.0.2.1", "192.0.2.2"} {
+		got := login("admin", "admin+1 é", from)
+		if got.status != 429 || got.code() != "too_many_requests" || got.header.Get("Retry-After") != "60" {
+			t.Errorf("a blocked account: %d %s, %v", got.status, got.body, got.header)
+		}
+	}
+	h.odoo.err = nil
+	for range 2 {
+		if got := login("other", "x", "192.0.2.1"); got.status != 401 {
+			t.Fatalf("another account: %d %s", got.status, got.body)
+		}
+	}
+	if got := login("third", "x", "192.0.2.1"); got.status != 429 {
+		t.Errorf("a blocked address: %d %s", got.status, got.body)
+	}
+	if got := login("third", "x", "192.0.2.3"); got.status != 401 {
+		t.Errorf("another address: %d %s", got.status, got.body)
 	}
 }

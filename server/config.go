@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -30,6 +31,9 @@ type Config struct {
 	// RatePerToken is how many requests per second one access token may make, in bursts of RateBurst.
 	RatePerToken float64
 	RateBurst    int
+
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For tells the client's address.
+	TrustedProxies []netip.Prefix
 
 	ReadTimeout    time.Duration // of receiving one request
 	WriteTimeout   time.Duration // of sending one piece of an answer, 64 KiB

@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"lateral/auth"
+	"lateral/kv"
 	"lateral/reader"
 	"lateral/writer"
 )
@@ -137,8 +138,8 @@ func overloaded(text string) *problem {
 	return p
 }
 
-func tooMany(seconds int) *problem {
-	p := same(fasthttp.StatusTooManyRequests, "too_many_requests", "Too many requests with this token.")
+func tooMany(text string, seconds int) *problem {
+	p := same(fasthttp.StatusTooManyRequests, "too_many_requests", text)
 	p.retryAfter = seconds
 	return p
 }
@@ -173,6 +174,7 @@ func (x *exchange) problemOf(err error) *problem {
 	var p *problem
 	var failed *reader.Error
 	var fault *writer.Fault
+	var blocked *auth.LoginBlockedError
 	switch {
 	case errors.Is(err, errRequestTimeout):
 		p = timedOut()
@@ -188,6 +190,10 @@ func (x *exchange) problemOf(err error) *problem {
 		p = same(fasthttp.StatusUnauthorized, "odoo_user_authentication_failed", "Odoo refused this username and password.")
 	case errors.As(err, &fault):
 		p = faultProblem(fault)
+	case errors.As(err, &blocked):
+		p = tooMany("Too many logins with this username or from this address have failed. This one was not tried.", wholeSeconds(blocked.Wait))
+	case errors.Is(err, kv.ErrUnavailable):
+		p = outage("token_store_unavailable", "The store of tokens cannot be reached at the moment.")
 	default:
 		p = internal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,13 @@ type Tokens interface {
 	Resolve(ctx context.Context, accessToken string) (auth.Credentials, error)
 }
 
+// LoginGuard slows down the guessing of passwords; auth.LoginGuard does.
+type LoginGuard interface {
+	// Begin admits a login whose outcome end is then told, or refuses it with an
+	// *auth.LoginBlockedError.
+	Begin(ctx context.Context, login string, address netip.Addr) (end func(auth.LoginOutcome) error, err error)
+}
+
 // Users knows what get_tokens tells of a user.
 type Users interface {
 	// User returns the user of that id, or an error of the reader's or auth's kinds.
@@ -95,13 +103,14 @@ func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 
-// Deps is what a Server works with. Catalogue, Presets and PresetStore may be nil.
+// Deps is what a Server works with. Catalogue, Presets, PresetStore and Logins may be nil.
 type Deps struct {
 	Reader Reader
 	Odoo   Authenticator
 	// Caller is the way of writes to Odoo.
 	Caller writer.Caller
 	Tokens Tokens
+	Logins LoginGuard
 	Users  Users
 	// Catalogue returns the present catalogue, or nil. It only decides which of two errors is told first; whether a model exists is the reader's to say.
 	Catalogue func() *schema.Catalogue

@@ -6,8 +6,12 @@ import (
 	"lateral/auth"
 )
 
-// authenticate resolves the request's access token to its user, and holds the token to its rate.
+// authenticate resolves the request's access token to its user, and holds the token to its rate. It
+// does so once per request, however often it is called.
 func (x *exchange) authenticate() (auth.Credentials, error) {
+	if x.who.UID != 0 {
+		return x.who, nil
+	}
 	token := x.accessToken()
 	if token == "" {
 		return auth.Credentials{}, noToken()
@@ -16,12 +20,13 @@ func (x *exchange) authenticate() (auth.Credentials, error) {
 	if err != nil {
 		return auth.Credentials{}, err
 	}
-	x.who, x.uid = who, who.UID
+	x.uid = who.UID
 	if x.s.rate != nil {
 		if wait := x.s.rate.take(token, x.start); wait > 0 {
-			return auth.Credentials{}, tooMany(wholeSeconds(wait))
+			return auth.Credentials{}, tooMany("Too many requests with this token.", wholeSeconds(wait))
 		}
 	}
+	x.who = who
 	return who, nil
 }
 

@@ -63,8 +63,11 @@ func (l *loaded) print(w io.Writer) error {
 func yamlValue(k key) string {
 	switch value := k.value.Interface().(type) {
 	case string:
-		if k.secret {
+		switch {
+		case k.secret == "dsn":
 			value = withoutPassword(value)
+		case k.secret == "value" && value != "":
+			value = hidden
 		}
 		return strconv.Quote(value)
 	case time.Duration:
@@ -76,9 +79,11 @@ func yamlValue(k key) string {
 
 var passwordField = regexp.MustCompile(`(?i)(\b(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)`)
 
+// hidden stands for what is not shown.
+const hidden = "***"
+
 // withoutPassword hides the passwords of a DSN in either form; of what cannot be read nothing is shown.
 func withoutPassword(dsn string) string {
-	const hidden = "***"
 	if !strings.Contains(dsn, "://") {
 		return passwordField.ReplaceAllString(dsn, "${1}"+hidden)
 	}

@@ -21,7 +21,7 @@ const envPrefix = "LATERAL_"
 type key struct {
 	name   string // "database.dsn"
 	help   string
-	secret bool
+	secret string // "dsn": holds a password among other things, "value": is one
 	value  reflect.Value
 }
 
@@ -38,7 +38,7 @@ func keysOf(s *settings) []key {
 				continue
 			}
 			keys = append(keys, key{
-				name: name, help: field.Tag.Get("help"), secret: field.Tag.Get("secret") != "", value: value.Field(i),
+				name: name, help: field.Tag.Get("help"), secret: field.Tag.Get("secret"), value: value.Field(i),
 			})
 		}
 	}

@@ -31,6 +31,10 @@ type settings struct {
 	RequireVerified bool           `koanf:"require_verified" help:"leave models made in Odoo's user interface to Odoo until they are verified"`
 	Shadow          shadowSettings `koanf:"shadow"`
 
+	TrustedProxies string `koanf:"trusted_proxies" help:"addresses and networks, with commas between them, of proxies whose X-Forwarded-For is believed"`
+
+	Redis  redisSettings `koanf:"redis"`
+	Login  loginSettings `koanf:"login"`
 	Limits limitSettings `koanf:"limits"`
 	Log    logSettings   `koanf:"log"`
 }
@@ -55,6 +59,29 @@ type odooSettings struct {
 	Database string        `koanf:"database" help:"name of the database, as Odoo knows it"`
 	Timeout  time.Duration `koanf:"timeout" help:"longest time of one call"`
 	MaxConns int           `koanf:"max_conns" help:"calls of Odoo at once"`
+}
+
+type redisSettings struct {
+	URL           string        `koanf:"url" help:"redis://user:password@host:port/db, rediss:// for TLS or unix://; in place of host, port, db, username, password and tls" secret:"dsn"`
+	Host          string        `koanf:"host" help:"Redis that keeps the tokens, for several processes that share them; empty, with no url: they are kept in memory"`
+	Port          int           `koanf:"port" help:"port of Redis"`
+	DB            int           `koanf:"db" help:"number of the database in Redis"`
+	Username      string        `koanf:"username" help:"user of Redis; empty: the default one"`
+	Password      string        `koanf:"password" help:"password of Redis" secret:"value"`
+	TLS           bool          `koanf:"tls" help:"speak TLS with Redis"`
+	TLSCA         string        `koanf:"tls_ca" help:"file of the certificates that sign that of Redis, in PEM; empty: the system's"`
+	TLSServerName string        `koanf:"tls_server_name" help:"name in the certificate of Redis; empty: the host's"`
+	Prefix        string        `koanf:"prefix" help:"beginning of all names in Redis"`
+	Timeout       time.Duration `koanf:"timeout" help:"longest time of connecting to Redis, and of one command"`
+	PoolSize      int           `koanf:"pool_size" help:"connections to Redis"`
+}
+
+type loginSettings struct {
+	AccountFailures int           `koanf:"account_failures" help:"logins of one account that may fail before further ones are delayed; 0: no limit"`
+	AddressFailures int           `koanf:"address_failures" help:"logins from one address that may fail before further ones are delayed; 0: no limit"`
+	Window          time.Duration `koanf:"window" help:"time after the last failed login in which they are all forgotten"`
+	Delay           time.Duration `koanf:"delay" help:"delay after the first failed login too many; each further one doubles it"`
+	MaxDelay        time.Duration `koanf:"max_delay" help:"longest delay after a failed login"`
 }
 
 type limitSettings struct {
@@ -96,6 +123,10 @@ func defaults() settings {
 		MaxTokens:             100_000,
 		CORS:                  http.CORS,
 		Shadow:                shadowSettings{Rate: 1, Trip: 3},
+		Redis:                 redisSettings{Port: 6379, Prefix: "lateral:", Timeout: 2 * time.Second, PoolSize: max(16, 8*runtime.NumCPU())},
+		Login: loginSettings{
+			AccountFailures: 5, AddressFailures: 20, Window: 15 * time.Minute, Delay: time.Second, MaxDelay: time.Minute,
+		},
 		Limits: limitSettings{
 			Body: http.MaxBody, Header: http.MaxHeader, Connections: http.MaxConns, InFlight: http.MaxInFlight,
 			Page: http.MaxPage, Buffer: http.BufferSize, Rate: http.RatePerToken, Burst: http.RateBurst,
@@ -133,15 +164,30 @@ func (s settings) validate() error {
 			wrong = append(wrong, fmt.Errorf("%s must not be negative", key))
 		}
 	}
+	if s.Login.AccountFailures < 0 || s.Login.AddressFailures < 0 {
+		wrong = append(wrong, errors.New("login.account_failures and login.address_failures must not be negative"))
+	}
+	if s.Login.Window <= 0 || s.Login.Delay <= 0 || s.Login.MaxDelay < s.Login.Delay {
+		wrong = append(wrong, errors.New("login.window and login.delay must be positive, and login.max_delay not shorter than login.delay"))
+	}
+	if _, err := server.ParseNetworks(s.TrustedProxies); err != nil {
+		wrong = append(wrong, fmt.Errorf("trusted_proxies: %w", err))
+	}
 	if _, err := newLogger(s.Log, nil); err != nil {
 		wrong = append(wrong, err)
 	}
+	wrong = append(wrong, s.Redis.validate())
 	return errors.Join(wrong...)
 }
 
-// http returns the server's part of the settings.
+// http returns the server's part of the settings, which are valid.
 func (s settings) http() server.Config {
+	proxies, err := server.ParseNetworks(s.TrustedProxies)
+	if err != nil {
+		proxies = nil // trust nobody
+	}
 	return server.Config{
+		TrustedProxies:  proxies,
 		AccessLifetime:  time.Duration(s.AccessTokenExpiresIn) * time.Second,
 		RefreshLifetime: time.Duration(s.RefreshTokenExpiresIn) * time.Second,
 		CORS:            s.CORS,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"lateral/auth"
+	"lateral/kv"
 	"lateral/pg"
 	"lateral/reader"
 	"lateral/schema"
@@ -28,6 +29,7 @@ type service struct {
 	reader *reader.Reader
 	pool   *pg.Pool
 	odoo   *writer.XMLRPC
+	redis  *kv.Redis // nil where tokens are kept in memory
 }
 
 // newService wires a service. It connects to nothing: what is not there yet shows at the first use.
@@ -41,6 +43,11 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		TransactionPooling: s.Database.TransactionPooling,
 	})
 	if err != nil {
+		return nil, err
+	}
+	redis, err := openRedis(s)
+	if err != nil {
+		pool.Close()
 		return nil, err
 	}
 	metrics := server.NewMetrics()
@@ -70,7 +77,8 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Reader:     server.ReaderOf(read),
 		Odoo:       odoo,
 		Caller:     odoo,
-		Tokens:     auth.NewTokens(auth.NewMemory(s.MaxTokens, time.Now), time.Now),
+		Tokens:     auth.NewTokens(tokenStore(redis, s.MaxTokens), time.Now),
+		Logins:     auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
 		Users:      source,
 		Catalogue:  source.holder.Current,
 		Catalogues: source.catalogue,
@@ -78,23 +86,23 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		PresetStore: &presetStore{
 			current: current, pool: pool, directory: source.directory, caller: odoo,
 		},
-		Checks: []server.Check{
+		Checks: append([]server.Check{
 			{Name: "database", Probe: source.probeDatabase},
 			{Name: "catalogue", Probe: source.probeCatalogue},
 			{Name: "odoo", Probe: func(ctx context.Context) error { return probeOdoo(ctx, odoo, s.Odoo.URL) }},
-		},
+		}, tokenChecks(redis)...),
 		Metrics: metrics,
 		Log:     log,
 	}, s.http())
+	service := &service{
+		server: http, presets: presets, trust: &trustFile{trust: trust, holder: source.holder, log: log}, log: log,
+		reader: read, pool: pool, odoo: odoo, redis: redis,
+	}
 	if err != nil {
-		read.Close()
-		pool.Close()
+		service.close()
 		return nil, err
 	}
-	return &service{
-		server: http, presets: presets, trust: &trustFile{trust: trust, holder: source.holder, log: log}, log: log,
-		reader: read, pool: pool, odoo: odoo,
-	}, nil
+	return service, nil
 }
 
 // close frees what the service holds, after its server has stopped.
@@ -102,6 +110,11 @@ func (s *service) close() {
 	s.reader.Close()
 	s.odoo.Close()
 	s.pool.Close()
+	if s.redis != nil {
+		if err := s.redis.Close(); err != nil {
+			s.log.Warn("closing the connections to Redis", "cause", err)
+		}
+	}
 }
 
 func poolState(pool *pg.Pool) server.Pool {

@@ -137,6 +137,23 @@ func (c *containers) removeFilestore(_ context.Context, database string) error {
 	return os.RemoveAll(filestore(c.host.dataDir(), database))
 }
 
+func (c *containers) startRedis(ctx context.Context) error {
+	if c.redis == nil {
+		return errNoRedis
+	}
+	if err := c.redis.Start(ctx); err != nil {
+		return fmt.Errorf("start Redis: %w", err)
+	}
+	return waitForPort(ctx, c.redisAddr())
+}
+
+func (c *containers) stopRedis(ctx context.Context) error {
+	if c.redis == nil {
+		return errNoRedis
+	}
+	return stopContainer(ctx, c.redis, 5*time.Second)
+}
+
 func (c *containers) redisAddr() string {
 	if c.redis == nil {
 		return ""

@@ -63,7 +63,10 @@ func startLocal(ctx context.Context, o Options, progress *progress) (_ *Stack, e
 		return nil, err
 	}
 	if o.Redis {
-		if l.redis, err = startRedis(ctx, host, run, lock); err != nil {
+		if l.redis, err = newRedis(ctx, host, run, lock); err != nil {
+			return nil, err
+		}
+		if err := l.startRedis(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -157,6 +160,20 @@ func (l *local) removeFilestore(_ context.Context, database string) error {
 	return os.RemoveAll(filestore(filepath.Join(l.run, "data"), database))
 }
 
+func (l *local) startRedis(ctx context.Context) error {
+	if l.redis == nil {
+		return errNoRedis
+	}
+	return l.redis.start(ctx)
+}
+
+func (l *local) stopRedis(ctx context.Context) error {
+	if l.redis == nil {
+		return errNoRedis
+	}
+	return l.redis.stop(ctx)
+}
+
 func (l *local) redisAddr() string {
 	if l.redis == nil {
 		return ""
@@ -171,7 +188,7 @@ func (l *local) close(ctx context.Context) error {
 	var failures []error
 	failures = append(failures, l.stopOdoo(ctx))
 	if l.redis != nil {
-		failures = append(failures, l.redis.process.stop(ctx))
+		failures = append(failures, l.redis.stop(ctx))
 	}
 	if l.postgres != nil {
 		failures = append(failures, l.postgres.stop(ctx))

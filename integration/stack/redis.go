@@ -14,11 +14,13 @@ import (
 // redis is a Redis that runs as an ordinary process and keeps nothing on disk.
 type redis struct {
 	addr    string
-	process *process
+	spec    processSpec
+	account account
+	process *process // nil while it is stopped
 }
 
-// startRedis starts a Redis and waits until it answers.
-func startRedis(ctx context.Context, host *localHost, run string, lock *os.File) (*redis, error) {
+// newRedis prepares a Redis that is not started yet.
+func newRedis(ctx context.Context, host *localHost, run string, lock *os.File) (*redis, error) {
 	if err := host.apt.install(ctx, "Redis", "redis-server"); err != nil {
 		return nil, err
 	}
@@ -26,7 +28,7 @@ func startRedis(ctx context.Context, host *localHost, run string, lock *os.File)
 	if err != nil {
 		return nil, err
 	}
-	process, err := startProcess(processSpec{
+	spec := processSpec{
 		name: "Redis",
 		argv: []string{
 			"redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no",
@@ -37,14 +39,35 @@ func startRedis(ctx context.Context, host *localHost, run string, lock *os.File)
 		grace:  5 * time.Second,
 		lock:   lock,
 		asUser: true,
-	}, host.account)
+	}
+	return &redis{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), spec: spec, account: host.account}, nil
+}
+
+// start starts the Redis and waits until it answers.
+func (r *redis) start(ctx context.Context) error {
+	if r.process != nil {
+		return errors.New("start Redis: it runs already")
+	}
+	process, err := startProcess(r.spec, r.account)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &redis{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), process: process}
 	if err := waitForPort(ctx, r.addr); err != nil {
-		err = fmt.Errorf("waiting for Redis: %w; the end of its log:\n%s", err, tail(process.spec.log, 20))
-		return nil, errors.Join(err, process.stop(context.WithoutCancel(ctx)))
+		err = fmt.Errorf("waiting for Redis: %w; the end of its log:\n%s", err, tail(r.spec.log, 20))
+		return errors.Join(err, process.stop(context.WithoutCancel(ctx)))
 	}
-	return r, nil
+	r.process = process
+	return nil
+}
+
+// stop stops the Redis, which forgets everything.
+func (r *redis) stop(ctx context.Context) error {
+	if r.process == nil {
+		return nil
+	}
+	err := r.process.stop(ctx)
+	if err == nil {
+		r.process = nil
+	}
+	return err
 }

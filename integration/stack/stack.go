@@ -115,6 +115,8 @@ type backend interface {
 	// odooFailure is why Odoo is not running, or nil while it is.
 	odooFailure() error
 	redisAddr() string
+	startRedis(ctx context.Context) error
+	stopRedis(ctx context.Context) error
 	close(ctx context.Context) error
 }
 
@@ -280,6 +282,25 @@ func (s *Stack) StartPostgres(ctx context.Context) error {
 		return errExternal
 	}
 	return s.backend.startPostgres(ctx)
+}
+
+// errNoRedis is answered where a stack was started without a Redis.
+var errNoRedis = errors.New("the stack has no Redis")
+
+// StopRedis stops Redis, for all forks too. What it held is gone.
+func (s *Stack) StopRedis(ctx context.Context) error {
+	if s.backend == nil {
+		return errExternal
+	}
+	return s.backend.stopRedis(ctx)
+}
+
+// StartRedis starts a Redis that was stopped, at the same address and empty, and waits until it answers.
+func (s *Stack) StartRedis(ctx context.Context) error {
+	if s.backend == nil {
+		return errExternal
+	}
+	return s.backend.startRedis(ctx)
 }
 
 // Coordinates are the addresses of a stack, for other programs.
