@@ -266,7 +266,7 @@ func TestRedisAccess(t *testing.T) {
 			[]string{"LATERAL_REDIS_HOST=127.0.0.1", "LATERAL_REDIS_PORT=" + port, "LATERAL_REDIS_TLS=true"},
 			"certificate",
 		},
-		"no TLS there": {s.onRedis("LATERAL_REDIS_TLS=true"), "tls"},
+		"no TLS there": {s.onRedis("LATERAL_REDIS_TLS=true"), "TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := s.serve(t, nil, test.settings...)

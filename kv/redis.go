@@ -52,6 +52,7 @@ func OpenRedis(config RedisConfig) (*Redis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration of Redis: %w", err)
 	}
+	redis.SetLogger(silent{})
 	return &Redis{client: redis.NewClient(options), prefix: config.Prefix}, nil
 }
 
@@ -81,6 +82,7 @@ func (c RedisConfig) options() (*redis.Options, error) {
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = timeout, timeout, timeout
 	options.PoolTimeout = timeout
+	options.Dialer = dialer(timeout, options.TLSConfig)
 	options.PoolSize = c.PoolSize
 	options.ContextTimeoutEnabled = true
 	// A command whose answer was lost may have been done: who asked decides what follows from that.
@@ -90,6 +92,32 @@ func (c RedisConfig) options() (*redis.Options, error) {
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return options, nil
 }
+
+// dialer connects as go-redis would, but says of an error whether TLS is what fails: a Redis without
+// TLS answers nothing to its handshake.
+func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		conn, err := plain.DialContext(ctx, network, address)
+		if err != nil || config == nil {
+			return conn, err
+		}
+		secured := tls.Client(conn, config)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
+		}
+		return secured, nil
+	}
+}
+
+// silent drops what go-redis logs by itself; its errors are all returned too.
+type silent struct{}
+
+// Printf does nothing.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // verification adds to the TLS configuration how the server's certificate is judged.
 func (c RedisConfig) verification(config *tls.Config) error {

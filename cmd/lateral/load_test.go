@@ -110,3 +110,45 @@ func TestPasswordsAreHidden(t *testing.T) {
 		t.Errorf("got %v and\n%s", err, printed.String())
 	}
 }
+
+// Ensure that settings of Redis contradict themselves in no way, and that its passwords are not printed.
+func TestRedisSettings(t *testing.T) {
+	for _, environment := range [][]string{
+		{"LATERAL_REDIS_HOST=h", "LATERAL_REDIS_PASSWORD=hunter2"},
+		{"LATERAL_REDIS_URL=redis://u:hunter2@h:1/2"},
+	} {
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		settingFlags(flags)
+		l, err := load(flags, func() []string { return environment })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var printed strings.Builder
+		if err := l.print(&printed); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(printed.String(), "hunter2") || !strings.Contains(printed.String(), "***") {
+			t.Errorf("%v prints %s", environment, printed.String())
+		}
+		if err := l.settings.Redis.validate(); err != nil {
+			t.Errorf("%v: %v", environment, err)
+		}
+	}
+	preset := defaults().Redis
+	for name, change := range map[string]func(*redisSettings){
+		"url and host":       func(s *redisSettings) { s.URL, s.Host = "redis://h", "h" },
+		"url and password":   func(s *redisSettings) { s.URL, s.Password = "redis://h", "p" },
+		"password of nobody": func(s *redisSettings) { s.Password = "p" },
+		"port":               func(s *redisSettings) { s.Host, s.Port = "h", 70000 },
+	} {
+		s := preset
+		change(&s)
+		if s.validate() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	here, there := odooSettings{URL: "http://a:1/", Database: "d"}, odooSettings{URL: "http://b:1", Database: "d"}
+	if database(here) != database(odooSettings{URL: "http://A:1", Database: "d"}) || database(here) == database(there) {
+		t.Error("services of one database must agree on its name, others not")
+	}
+}
