@@ -113,7 +113,11 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 func (c *compiler) compileOne(p *Plan) (*statement, error) {
 	id := c.arg(int64(0))
 	record := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
-	where, err := record.rootConditions(schema.True{})
+	var rest schema.Domain = schema.True{}
+	if terms, ok := p.Domain.(schema.And); ok {
+		rest = terms[1:] // behind the id, see byID
+	}
+	where, err := record.rootConditions(rest)
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func holdsText(v any, text string) bool {
 
 func (p *planner) identity(model *schema.Model, q Query) (schema.Domain, error) {
 	if q.SearchField == "" {
-		return schema.Condition{Path: "id", Op: "=", Value: q.ID}, nil
+		return byID(model, q), nil
 	}
 	f := model.Field(q.SearchField)
 	if f == nil {
@@ -167,6 +167,16 @@ func (p *planner) identity(model *schema.Model, q Query) (schema.Domain, error) 
 		constant = n
 	}
 	return schema.Condition{Path: q.SearchField, Op: "=", Value: constant}, nil
+}
+
+// byID is the domain of the record of a query's id: And with the id in front where there is more to it.
+func byID(model *schema.Model, q Query) schema.Domain {
+	identity := schema.Condition{Path: "id", Op: "=", Value: q.ID}
+	if !q.Created || model.ActiveName == "" {
+		return identity
+	}
+	// A domain that speaks of the flag finds archived records too.
+	return schema.And{identity, schema.Condition{Path: model.ActiveName, Op: "in", Value: []any{true, false}}}
 }
 
 // items returns the fields to read at the top level, and whether they are in flat mode
@@ -207,7 +217,10 @@ func (p *planner) preset(q Query) []schema.Item {
 		return nil
 	}
 	tree := q.Preset.ReadAll
-	if q.One {
+	switch {
+	case q.Created:
+		tree = q.Preset.CreateOne
+	case q.One:
 		tree = q.Preset.ReadOne
 	}
 	if tree == nil {

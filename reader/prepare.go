@@ -146,6 +146,7 @@ func cacheKey(p *auth.Principal, q Query, c Context) string {
 	writeKey(&b, q.Exclude)
 	if q.One {
 		text("one")
+		b.WriteString(strconv.FormatBool(q.Created))
 		if q.SearchField != "" {
 			text(q.SearchField)
 			text(q.SearchValue)

@@ -14,6 +14,9 @@ type Query struct {
 	ID          int64
 	SearchField string
 	SearchValue string
+	// Created reads the record of ID as the answer of a create: with the preset's fields for that,
+	// and also where it is archived.
+	Created bool
 
 	// Filters is an Odoo domain as parsed from a literal or from JSON, nil without one.
 	Filters       any

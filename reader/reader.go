@@ -367,7 +367,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Cat
 func (r *Reader) throughOdoo(ctx context.Context, who auth.Credentials, p *Plan, q Query) (*Result, error) {
 	if q.One && q.SearchField == "" {
 		located := *p
-		located.Domain = schema.Condition{Path: "id", Op: "=", Value: q.ID}
+		located.Domain = byID(p.Root.Model, q)
 		located.RawDomain = schema.DomainList(located.Domain)
 		p = &located
 	}

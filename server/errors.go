@@ -243,32 +243,96 @@ func readProblem(e *reader.Error, model string) *problem {
 	return internal(e)
 }
 
-// notUpdated is the problem of an update that was not done: values that cannot be written, or
-// Odoo's refusal with its own words.
-func notUpdated(err error) error {
-	p := &problem{code: "not_updated_object_in_odoo", classic: fasthttp.StatusConflict, typed: fasthttp.StatusUnprocessableEntity, cause: err}
+// operation is a kind of write, as presets name it and errors tell of it.
+type operation struct {
+	name string // in a preset's success codes
+	code string
+	text string // what did not happen
+}
+
+var (
+	creating = operation{"create_one", "not_created_object_in_odoo", "The record was not created"}
+	updating = operation{"update_one", "not_updated_object_in_odoo", "The record was not updated"}
+	deleting = operation{"delete_one", "not_deleted_object_in_odoo", "The record was not deleted"}
+	calling  = operation{"call_method", "not_called_method_in_odoo", "The method was not called"}
+)
+
+// notDone is the problem of a write that failed: values that cannot be written, Odoo's refusal with
+// its own words, or an Odoo that cannot be asked.
+func notDone(ctx context.Context, op operation, err error) error {
+	p := &problem{code: op.code, classic: fasthttp.StatusConflict, typed: fasthttp.StatusUnprocessableEntity, cause: err}
 	var value *writer.ValueError
 	var fault *writer.Fault
 	switch {
 	case errors.As(err, &value):
-		p.text, p.field, p.path = "The record was not updated: "+value.Error()+".", value.Field, value.Path
+		p.text, p.field, p.path = op.text+": "+value.Error()+".", value.Field, value.Path
 	case errors.As(err, &fault):
-		switch fault.Kind {
-		case writer.Unavailable:
-			return outage("odoo_unavailable", "Odoo cannot be reached at the moment.")
-		case writer.Timeout, writer.Canceled:
-			return timedOut()
-		case writer.AccessDenied:
-			return invalidToken("Odoo refuses this user's login.")
-		case writer.ReturnedNone:
-			return nil
-		case writer.Access:
-			p.typed = fasthttp.StatusForbidden
-		}
-		p.text = "The record was not updated. ERROR: " + fault.Odoo()
+		return refused(ctx, p, op, fault)
 	default:
-		return err
+		return endedBy(ctx, err)
 	}
+	return p
+}
+
+// refused fills in the problem of a call that failed in Odoo or on the way there.
+func refused(ctx context.Context, p *problem, op operation, fault *writer.Fault) error {
+	switch fault.Outcome() {
+	case writer.Unknown:
+		return unknownOutcome(ctx, fault)
+	case writer.Done:
+		p.code, p.classic, p.typed = "internal_error", fasthttp.StatusInternalServerError, fasthttp.StatusInternalServerError
+		p.text = "Odoo has done it and keeps what it did, but its answer cannot be passed on: " + fault.Odoo()
+		return p
+	}
+	p.text = op.text + ". ERROR: " + fault.Odoo()
+	switch fault.Kind {
+	case writer.Unavailable:
+		return because(outage("odoo_unavailable", "Odoo cannot be reached at the moment. Nothing was done."), fault)
+	case writer.Timeout, writer.Canceled:
+		if fault.SafeToRetry() {
+			// All of the time went into waiting for a free connection.
+			return because(overloaded("Odoo has more work than it can take. Nothing was done."), fault)
+		}
+	case writer.AccessDenied:
+		return invalidToken("Odoo refuses this user's login.")
+	case writer.NoMethod:
+		return because(noMethod(fault.Odoo()), fault)
+	case writer.Access:
+		p.typed = fasthttp.StatusForbidden
+	case writer.Missing:
+		p.typed = fasthttp.StatusNotFound
+	case writer.Conflict:
+		p.typed, p.retryAfter = fasthttp.StatusConflict, retryOverload
+	case writer.Internal:
+		p.typed = fasthttp.StatusInternalServerError
+	}
+	return p
+}
+
+// unknownOutcome is the problem of a call that may or may not have run. It does not invite to repeat
+// it.
+func unknownOutcome(ctx context.Context, fault *writer.Fault) error {
+	const unknown = " It is not known whether Odoo has done what was asked: look before sending it again."
+	p := timedOut()
+	switch {
+	case errors.Is(context.Cause(ctx), errRequestTimeout), fault.Kind == writer.Timeout:
+	case context.Cause(ctx) != nil:
+		p = overloaded("The server is shutting down.")
+	default:
+		p = outage("odoo_unavailable", "Odoo has not answered.")
+	}
+	p.text += unknown
+	p.retryAfter = 0
+	return because(p, fault)
+}
+
+func noMethod(text string) *problem {
+	return same(fasthttp.StatusNotImplemented, "method_not_exist_in_odoo", text)
+}
+
+// because gives a problem its cause, for the log.
+func because(p *problem, cause error) *problem {
+	p.cause = cause
 	return p
 }
 

@@ -109,12 +109,26 @@ type fakeOdoo struct {
 
 	refusal error // of Execute
 	calls   []string
+	result  json.RawMessage // of ExecuteJSON
+	id      any             // of Execute; nil: true
 }
 
 // Execute remembers a call.
 func (f *fakeOdoo) Execute(_ context.Context, who auth.Credentials, model, method string, args []any, kwargs map[string]any) (any, error) {
 	f.calls = append(f.calls, fmt.Sprint(who.UID, " ", model, ".", method, args, kwargs))
+	if f.id != nil {
+		return f.id, f.refusal
+	}
 	return true, f.refusal
+}
+
+// ExecuteJSON remembers a call; the method frob is one of records.
+func (f *fakeOdoo) ExecuteJSON(_ context.Context, who auth.Credentials, model, method string, args []any, kwargs map[string]any) (json.RawMessage, error) {
+	f.calls = append(f.calls, fmt.Sprint(who.UID, " ", model, ".", method, args, kwargs))
+	if method == "frob" && len(args) == 0 {
+		return nil, &writer.Fault{Kind: writer.WantsRecords}
+	}
+	return f.result, f.refusal
 }
 
 func (f *fakeOdoo) Authenticate(_ context.Context, login, secret string) (int64, error) {
@@ -201,6 +215,7 @@ func setup(t *testing.T, change func(*Deps, *Config)) *harness {
 		Reader: h.reader, Odoo: h.odoo, Tokens: h.tokens,
 		Users:      fakeUsers{User{Lang: "en_US", CompanyID: 7}},
 		Caller:     h.odoo,
+		Methods:    writer.NewMethods(h.odoo, time.Now),
 		Catalogue:  partnerCatalogue,
 		Catalogues: func(context.Context) (*schema.Catalogue, error) { return partnerCatalogue(), nil },
 		Log:        slog.New(slog.NewJSONHandler(h.logged, nil)),

@@ -2,14 +2,8 @@ package server
 
 import "github.com/valyala/fasthttp"
 
-// Routes of the contract that this version does not answer yet: they are checked for their token and
-// say so, rather than look like typing errors.
-
-func (s *Server) create(x *exchange) { x.notBuilt("Creating records") }
-
-func (s *Server) remove(x *exchange) { x.notBuilt("Deleting records") }
-
-func (s *Server) call(x *exchange) { x.notBuilt("Calling methods") }
+// Reports are not answered by this version yet: they are checked for their token and say so, rather
+// than look like a typing error.
 
 func (s *Server) getPDF(x *exchange) { x.notBuilt("Printing reports") }
 

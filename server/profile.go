@@ -1,6 +1,10 @@
 package server
 
-import "lateral/reader"
+import (
+	"github.com/valyala/fasthttp"
+
+	"lateral/reader"
+)
 
 // profile is how one family of clients is spoken to. Profiles are data: handlers are the same.
 type profile struct {
@@ -16,14 +20,19 @@ type profile struct {
 	located bool
 	// total accepts the parameter count.
 	total bool
+	// created is the status of an answered create.
+	created int
+	// clientFirst leaves what a client says of a new record as it is, whatever the preset's defaults.
+	clientFirst bool
 }
 
 // The two profiles of the contract, and that of the pages' own routes; they are never changed.
 var (
-	classic = profile{name: "classic", base: "/api", values: reader.Classic()}
+	classic = profile{name: "classic", base: "/api", values: reader.Classic(), created: fasthttp.StatusOK}
 	typed   = profile{
 		name: "typed", base: "/v2", values: reader.Typed(),
 		typedStatus: true, challenge: true, located: true, total: true,
+		created: fasthttp.StatusCreated, clientFirst: true,
 	}
 	studio = profile{name: "studio", base: "/studio/api", values: reader.Typed(), typedStatus: true, challenge: true, located: true}
 )

@@ -177,9 +177,6 @@ func TestRoutes(t *testing.T) {
 		{"PUT", "/v2/report/other", 501, "report_method_not_implemented"},
 		{"GET", "/api/report", 404, "not_found"},
 		{"GET", "/api/report/get_pdf", 501, "not_implemented"},
-		{"POST", "/api/res.partner", 501, "not_implemented"},
-		{"DELETE", "/api/res.partner/1,2", 501, "not_implemented"},
-		{"PUT", "/api/res.partner/0/copy", 501, "not_implemented"},
 	}
 	h := setup(t, nil)
 	for _, test := range tests {

@@ -109,9 +109,11 @@ type Deps struct {
 	Odoo   Authenticator
 	// Caller is the way of writes to Odoo.
 	Caller writer.Caller
-	Tokens Tokens
-	Logins LoginGuard
-	Users  Users
+	// Methods is the way of method calls.
+	Methods *writer.Methods
+	Tokens  Tokens
+	Logins  LoginGuard
+	Users   Users
 	// Catalogue returns the present catalogue, or nil. It only decides which of two errors is told first; whether a model exists is the reader's to say.
 	Catalogue func() *schema.Catalogue
 	// Catalogues returns the present catalogue and loads the first; writes are checked against it.
@@ -150,8 +152,8 @@ func New(deps Deps, config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil || deps.Caller == nil || deps.Catalogues == nil {
-		return nil, errors.New("server: reader, Odoo, its caller, catalogues, tokens and users are needed")
+	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil || deps.Caller == nil || deps.Methods == nil || deps.Catalogues == nil {
+		return nil, errors.New("server: reader, Odoo, its caller and methods, catalogues, tokens and users are needed")
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

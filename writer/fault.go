@@ -50,6 +50,9 @@ const (
 	Canceled
 	// TooLarge means that the answer is bigger than Config.MaxResponse. The method has run.
 	TooLarge
+	// WantsRecords means that the method is one of records, and that the call gave none to run it
+	// on, not even an empty list: it has not run.
+	WantsRecords
 )
 
 // String returns the kind's name in metrics and logs.
@@ -59,6 +62,7 @@ func (k Kind) String() string {
 		Missing: "missing", NoMethod: "no_method", BadArguments: "bad_arguments", BadValue: "bad_value",
 		Conflict: "conflict", ReturnedNone: "returned_none", Unreturnable: "unreturnable",
 		Unavailable: "unavailable", Timeout: "timeout", Canceled: "canceled", TooLarge: "too_large",
+		WantsRecords: "wants_records",
 	}
 	if k < 0 || int(k) >= len(names) {
 		return "unknown"
@@ -111,6 +115,32 @@ func (f *Fault) Odoo() string {
 // anything that Odoo may have begun to run, even where Odoo rolled it back: a method may have done
 // things outside of its transaction.
 func (f *Fault) SafeToRetry() bool { return f.unsent }
+
+// Outcome is what is known of what a failed call has done in Odoo's database.
+type Outcome int
+
+const (
+	// Undone means nothing: Odoo was not reached, refused, or rolled everything back.
+	Undone Outcome = iota
+	// Done means that the call has run and its changes are kept.
+	Done
+	// Unknown means that Odoo may or may not have run the call.
+	Unknown
+)
+
+// Outcome returns what is known of what the call has done.
+func (f *Fault) Outcome() Outcome {
+	switch f.Kind {
+	case ReturnedNone, Unreturnable, TooLarge:
+		return Done
+	case Unavailable, Timeout, Canceled, Internal:
+		// An exception that Odoo names has ended the transaction.
+		if f.class == "" && !f.unsent {
+			return Unknown
+		}
+	}
+	return Undone
+}
 
 // quotePython quotes text as Python's repr does, for the cases that matter in a message.
 func quotePython(s string) string {

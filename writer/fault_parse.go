@@ -2,6 +2,7 @@ package writer
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func parseFault(f xmlrpc.FaultError, c call) *Fault {
 	switch f.Code {
 	case codeAccessError:
 		// 19.0's methods marked api.private look like any other until one calls them.
-		if strings.HasPrefix(f.String, "Private methods (such as") {
+		if strings.HasPrefix(f.String, privateText) {
 			return privateMethod(c, false)
 		}
 		return &Fault{Kind: Access, class: "AccessError", Message: readable(f.String)}
@@ -47,19 +48,71 @@ func parseFault(f xmlrpc.FaultError, c call) *Fault {
 		return &Fault{Kind: Validation, class: "UserError", Message: readable(f.String)}
 	}
 	class, message := lastException(f.String)
-	return faultOfException(class, message, c)
+	return faultOfException(class, message, f.String, c)
 }
 
 // faultOfException grades an exception whose class is known, dotted, as in a traceback or in an
 // answer of JSON-RPC.
-func faultOfException(class, message string, c call) *Fault {
+func faultOfException(class, message, trace string, c call) *Fault {
 	kind := kindOfException(class, message, c)
+	switch where := functions(trace); {
+	case kind == Access && strings.HasPrefix(message, privateText):
+		return privateMethod(c, false)
+	case kind == Internal && marshalling(where):
+		kind = Unreturnable
+	case len(where) == 0 || !callers[where[len(where)-1]]:
+	case shortClass(class) == "IndexError" && c.method != "create":
+		kind = WantsRecords
+	case strings.HasSuffix(message, " object is not callable"), strings.HasSuffix(message, " object has no attribute '__name__'"):
+		// The name is that of a field or another attribute (14.0).
+		kind = NoMethod
+	}
 	if kind == Unavailable {
 		// The text is a driver's, with addresses and names of databases.
 		return &Fault{Kind: kind, Message: "Odoo cannot reach its database"}
 	}
 	return &Fault{Kind: kind, class: shortClass(class), Message: discreet(class, message, c.secret)}
 }
+
+// privateText begins what Odoo says of private methods.
+const privateText = "Private methods (such as"
+
+// callers are the functions of Odoo that call a method by its name. Of one that is no method of the
+// model itself they take the records from the first argument, before anything of it has run: with
+// no argument, that is an IndexError raised in them (14.0: odoo/api.py, _call_kw_multi; 19.0:
+// odoo/service/model.py, call_kw). Of create they look at the first argument once it has run.
+var callers = map[string]bool{"call_kw": true, "_call_kw_multi": true, "call_kw_multi": true}
+
+// marshalling reports whether an exception was raised while a finished call's result was written
+// (14.0: odoo/http.py; 19.0: odoo/http.py, and xmlrpc.client of Python).
+func marshalling(functions []string) bool {
+	return slices.ContainsFunc(functions, func(name string) bool {
+		return name == "make_json_response" || name == "_json_response" || strings.HasPrefix(name, "dump_")
+	})
+}
+
+// functions returns the names of the functions that the last exception of a traceback went through,
+// the one that raised it last.
+func functions(trace string) []string {
+	// 14.0's JSON-RPC raises an exception again, as caused by a nameless one that has its frames
+	// (odoo/http.py, _handle_exception).
+	if at := strings.LastIndex(trace, "\nException\n\nThe above exception was the direct cause of "); at >= 0 {
+		trace = trace[:at]
+	}
+	if at := strings.LastIndex(trace, traceHead); at >= 0 {
+		trace = trace[at:]
+	}
+	var names []string
+	for _, frame := range traceFrame.FindAllStringSubmatch(trace, -1) {
+		names = append(names, frame[1])
+	}
+	return names
+}
+
+var traceFrame = regexp.MustCompile(`(?m)^  File ".*", line \d+, in (\S+)$`)
+
+// traceHead begins the traceback of one exception.
+const traceHead = "Traceback (most recent call last):\n"
 
 // privateMethod is the fault of calling what RPC does not reach.
 func privateMethod(c call, unsent bool) *Fault {
@@ -83,9 +136,8 @@ var missingLine = regexp.MustCompile(`^\(.*[(\[]\d+(, ?\d+)*,?[)\]].*\)$`)
 // lastException returns the class, dotted, and the message of the exception that a traceback ends
 // with. The message may have several lines.
 func lastException(trace string) (class, message string) {
-	const head = "Traceback (most recent call last):\n"
-	if at := strings.LastIndex("\n"+trace, "\n"+head); at >= 0 {
-		trace = trace[at+len(head):]
+	if at := strings.LastIndex("\n"+trace, "\n"+traceHead); at >= 0 {
+		trace = trace[at+len(traceHead):]
 		// Frames and their lines of source are indented; the exception is not.
 		for strings.HasPrefix(trace, " ") || strings.HasPrefix(trace, "\n") {
 			_, rest, found := strings.Cut(trace, "\n")

@@ -87,6 +87,65 @@ func TestParseFault(t *testing.T) {
 	}
 }
 
+// frames is a traceback through the functions given, the last of which raises the exception.
+func frames(exception string, functions ...string) string {
+	text := traceHead
+	for _, name := range functions {
+		text += "  File \"/odoo/x.py\", line 1, in " + name + "\n    x()\n    ~^^\n"
+	}
+	return text + exception + "\n"
+}
+
+// Ensure it is seen, by where an exception was raised, that a method has not begun or has ended.
+func TestWhereRaised(t *testing.T) {
+	again := func(trace, exception string) string {
+		return trace[:strings.LastIndex(trace, "\n"+exception)] + "\nException\n\nThe above exception was the direct cause of the following exception:\n\n" +
+			frames(exception, "_handle_exception", "_handle_exception")
+	}
+	const index = "IndexError: list index out of range"
+	for _, test := range []struct {
+		name, method, text string
+		kind               Kind
+	}{
+		{"19.0", "frob", frames(index, "execute_cr", "retrying", "call_kw"), WantsRecords},
+		{"14.0", "frob", frames(index, "execute_cr", "call_kw", "_call_kw_multi"), WantsRecords},
+		{"14.0, JSON", "frob", again(frames(index, "call_kw", "_call_kw_multi"), index), WantsRecords},
+		{"raised by the method", "frob", frames(index, "retrying", "call_kw", "frob"), Internal},
+		{"raised by the method, 14.0, JSON", "frob", again(frames(index, "call_kw", "_call_kw_multi", "frob"), index), Internal},
+		{"create, which has run", "create", frames(index, "retrying", "call_kw"), Internal},
+		{"a field", "name", frames("AttributeError: 'Char' object has no attribute '__name__'", "call_kw", "_call_kw_multi"), NoMethod},
+		{"a slot", "env", frames("TypeError: 'member_descriptor' object is not callable", "call_kw", "_call_kw_multi"), NoMethod},
+		{"bytes that are no text", "frob", frames("UnicodeDecodeError: 'utf-8' codec", "dispatch", "_response", "make_json_response", "json_default"), Unreturnable},
+	} {
+		if fault := parseFault(xmlrpc.FaultError{Code: 1, String: test.text}, call{model: "m", method: test.method}); fault.Kind != test.kind {
+			t.Errorf("%s: got %v", test.name, fault.Kind)
+		}
+	}
+}
+
+// Ensure it is told what is known of what a failed call has done.
+func TestOutcome(t *testing.T) {
+	for _, test := range []struct {
+		fault Fault
+		want  Outcome
+	}{
+		{Fault{Kind: Unavailable, unsent: true}, Undone},
+		{Fault{Kind: Unavailable}, Unknown},
+		{Fault{Kind: Timeout}, Unknown},
+		{Fault{Kind: Timeout, class: "QueryCanceled"}, Undone},
+		{Fault{Kind: Canceled}, Unknown},
+		{Fault{Kind: Internal}, Unknown},
+		{Fault{Kind: Internal, class: "KeyError"}, Undone},
+		{Fault{Kind: Validation, class: "UserError"}, Undone},
+		{Fault{Kind: ReturnedNone, class: "TypeError"}, Done},
+		{Fault{Kind: TooLarge}, Done},
+	} {
+		if got := test.fault.Outcome(); got != test.want {
+			t.Errorf("%+v: got %d", test.fault, got)
+		}
+	}
+}
+
 // Ensure a long message is cut, and between runes.
 func TestLongMessage(t *testing.T) {
 	fault := parseFault(xmlrpc.FaultError{Code: 1, String: trace("ValueError: " + strings.Repeat("é", 5000))}, call{})

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"reflect"
@@ -50,5 +51,23 @@ func TestUnanswerable(t *testing.T) {
 	_, err = x.Execute(t.Context(), someone, "m", "action_confirm", []any{[]any{1}}, nil)
 	if fault := faultOf(t, err); fault.Kind != ReturnedNone || !reflect.DeepEqual(paths, []string{"/xmlrpc/2/object"}) {
 		t.Errorf("got %v by %v", err, paths)
+	}
+}
+
+// Ensure what Python's json.dumps writes becomes JSON by the standard, in UTF-8, and nothing in a text
+// is taken for anything else.
+func TestStandardJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a": NaN, "b": [Infinity, -Infinity, -1]}`: `{"a": null, "b": [null, null, -1]}`,
+		`"NaN \"NaN\" \\"`:                          `"NaN \"NaN\" \\"`,
+		`"\u00e9\u20ac \ud83d\ude00"`:               `"é€ 😀"`,
+		`"\ud83d x \ude00"`:                         "\"\uFFFD x \uFFFD\"",
+		`"\u0001\n\u001f\""`:                        `"\u0001\n\u001f\""`,
+		`"\\u00e9"`:                                 `"\\u00e9"`,
+		`[12345678901234567890123, 1e16]`:           `[12345678901234567890123, 1e16]`,
+	} {
+		if got := string(standardJSON([]byte(text))); got != want || !json.Valid([]byte(got)) {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
 	}
 }

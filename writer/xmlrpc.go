@@ -45,6 +45,13 @@ type XMLRPC struct {
 
 var _ Caller = (*XMLRPC)(nil)
 
+// Where no connection can be made, it is tried again after these pauses, each three times the one
+// before: an Odoo that restarts one of its processes is back by then.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 300 * time.Millisecond
+)
+
 // NewXMLRPC returns a Caller. It does not connect yet.
 func NewXMLRPC(config Config) *XMLRPC {
 	config.URL = strings.TrimRight(config.URL, "/")
@@ -112,7 +119,7 @@ func (x *XMLRPC) Execute(ctx context.Context, who auth.Credentials, model, metho
 	}
 	result, err := x.do(ctx, "object", "execute_kw", c, x.config.Database, who.UID, who.Secret, model, method, args, kwargs)
 	if unanswerable(method, err) {
-		return x.executeJSON(ctx, who, c, args, kwargs)
+		return x.executeAgain(ctx, who, c, args, kwargs)
 	}
 	return result, err
 }
@@ -184,7 +191,19 @@ func (x *XMLRPC) send(ctx context.Context, path, contentType string, body []byte
 	case <-ctx.Done():
 		return nil, transportFault(ctx, ctx.Err(), true)
 	}
-	return x.post(ctx, path, contentType, body)
+	for pause := firstPause; ; pause *= 3 {
+		answer, err := x.post(ctx, path, contentType, body)
+		fault, failed := errors.AsType[*Fault](err)
+		// What has not left cannot have run. Anything else is never sent twice.
+		if !failed || !fault.unsent || fault.Kind != Unavailable || pause > lastPause {
+			return answer, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // post sends a call's body and returns the answer's.
