@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // Each file of testdata/sql is a request, a line of dashes, and per series the SQL that lateral
 // compiles it to, or why it leaves it to Odoo. The request has one setting per line:
-// model, fields, filters, order, offset, limit, one, lang, active_test, and rule MODEL, opaque
+// model, fields, filters, order, offset, limit, one, created, lang, active_test, and rule MODEL, opaque
 // MODEL, closed MODEL, hidden MODEL.
 func TestCompileGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/sql/*.txt")
@@ -75,7 +75,7 @@ func compileText(t *testing.T, series, request string) string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			q.Preset = &schema.Preset{ReadAll: tree, ReadOne: tree}
+			q.Preset = &schema.Preset{ReadAll: tree, ReadOne: tree, CreateOne: tree}
 		case "filters":
 			q.Filters = v
 		case "order":
@@ -88,6 +88,8 @@ func compileText(t *testing.T, series, request string) string {
 			q.Count = v.(bool)
 		case "one":
 			q.One, q.ID = true, v.(int64)
+		case "created":
+			q.One, q.Created, q.ID = true, true, v.(int64)
 		case "lang":
 			readContext.Lang = text
 		case "active_test":
