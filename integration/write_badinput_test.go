@@ -59,7 +59,7 @@ func badWrites() []badRequest {
 	add("POST", partner, 409, created, `{}`, `{"name": null}`, `{"name": "x", "type": "nonsense"}`, `{"name": "x", "date": "yesterday"}`,
 		`{"name": "x", "country_id": 999999}`, `{"name": "x", "category_id": [999999]}`, `{"name": "x", "bank_ids": [{}]}`)
 	add("PUT", partner+"/1", 409, updated, `{"type": "nonsense"}`, `{"date": "2020-13-45"}`, `{"country_id": 999999}`, `{"color": 99999999999}`,
-		`{"parent_id": 1}`, `{"bank_ids": [{"id": 999999, "acc_number": "x"}]}`)
+		`{"bank_ids": [{"id": 999999, "acc_number": "x"}]}`)
 	add("PUT", partner+"/999999", 409, updated, `{"name": "x"}`)
 	add("PUT", partner+"/1,999999", 409, updated, `{"name": "x"}`)
 	add("DELETE", partner+"/1", 409, deleted, ``)

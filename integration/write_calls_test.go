@@ -122,8 +122,10 @@ func (c client) resultsOfEveryKind() {
 	if got := run(`env['res.partner'].browse([1, 3])`); c.s.Version == "14.0" && string(got.body) != `["res.partner", [1, 3]]` || got.status != 200 {
 		c.t.Errorf("a recordset: got %d %s", got.status, got.body)
 	}
-	// What is no text in UTF-8 has no form in JSON: the method has run all the same, and it is said.
-	if got := run(`{'x': env['res.partner'].create({'name': 'TEST Bytes'}) and b'\xff'}`); c.s.Version == "19.0" && (got.status != 500 || !strings.Contains(string(got.body), "has done it")) {
+	// What is no text in UTF-8 has no form in JSON. 14.0 finds one, 19.0 fails at it, and at telling of it:
+	// then it is not known what has happened, and it has happened once.
+	got := run(`{'x': env['res.partner'].create({'name': 'TEST Bytes'}) and b'\xff'}`)
+	if got.status != 200 && (got.status != 503 || !strings.Contains(string(got.body), "not known") || got.header.Get("Retry-After") != "") {
 		c.t.Errorf("bytes that are no text: got %d %s", got.status, got.body)
 	}
 	if made := c.records("res.partner", list{list{"name", "=", "TEST Bytes"}}); len(made) != 1 {
@@ -153,8 +155,10 @@ func (c client) faults() {
 	c.refused("PUT", own, fields{"type": "nonsense"}, 409, "not_updated_object_in_odoo", "ValueError(")
 	c.refused("PUT", fmt.Sprintf("/api/sale.order/%d", c.order(c.customer(), nil)), fields{"validity_date": "not a date"}, 409, "not_updated_object_in_odoo", "ERROR: ")
 	c.refused("PUT", own, fields{"color": 99999999999}, 409, "not_updated_object_in_odoo", "ERROR: ")
-	c.refused("PUT", own, fields{"parent_id": partner}, 409, "not_updated_object_in_odoo", "UserError(")
-	c.holds("res.partner", partner, fields{"name": "TEST Faults", "parent_id": false, "country_id": false})
+	demo := c.ids("res.users", list{list{"login", "=", "demo"}}, 1)[0]
+	second := c.ids("res.company", list{list{"name", "=", "Second Company"}}, 1)[0]
+	c.refused("PUT", fmt.Sprintf("/api/res.users/%d", demo), fields{"name": "changed", "company_id": second}, 409, "not_updated_object_in_odoo", "UserError(")
+	c.holds("res.partner", partner, fields{"name": "TEST Faults", "country_id": false})
 
 	select {
 	case got := <-conflict:

@@ -59,12 +59,12 @@ func TestUnanswerable(t *testing.T) {
 func TestStandardJSON(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a": NaN, "b": [Infinity, -Infinity, -1]}`: `{"a": null, "b": [null, null, -1]}`,
-		`"NaN \"NaN\" \\"`:                          `"NaN \"NaN\" \\"`,
-		`"\u00e9\u20ac \ud83d\ude00"`:               `"é€ 😀"`,
-		`"\ud83d x \ude00"`:                         "\"\uFFFD x \uFFFD\"",
-		`"\u0001\n\u001f\""`:                        `"\u0001\n\u001f\""`,
-		`"\\u00e9"`:                                 `"\\u00e9"`,
-		`[12345678901234567890123, 1e16]`:           `[12345678901234567890123, 1e16]`,
+		`"NaN \"NaN\" \\"`:                           `"NaN \"NaN\" \\"`,
+		`"\u00e9\u20ac \ud83d\ude00"`:                `"é€ 😀"`,
+		`"\ud83d x \ude00"`:                          "\"\uFFFD x \uFFFD\"",
+		`"\u0001\n\u001f\""`:                         `"\u0001\n\u001f\""`,
+		`"\\u00e9"`:                                  `"\\u00e9"`,
+		`[12345678901234567890123, 1e16]`:            `[12345678901234567890123, 1e16]`,
 	} {
 		if got := string(standardJSON([]byte(text))); got != want || !json.Valid([]byte(got)) {
 			t.Errorf("%s: got %s, want %s", text, got, want)

@@ -74,8 +74,10 @@ func TestCreateValues(t *testing.T) {
 		{"bank_ids", list(map[string]any{"id": int64(5), "number": "x"}, object("id", int64(6)), object("tag_ids", tags)), list(
 			list(int64(0), int64(0), object("number", "x")), list(int64(0), int64(0), map[string]any{}), list(int64(0), int64(0), object("tag_ids", linked)))},
 		{"bank_ids", list(list(int64(0), int64(0), object("tag_ids", tags))), list(list(int64(0), int64(0), object("tag_ids", linked)))},
-		{"bank_ids", list(schema.Tuple{int64(0), int64(0), object("tag_ids", list(schema.Tuple{int64(4), int64(9)}))}),
-			list(list(int64(0), int64(0), object("tag_ids", list(list(int64(4), int64(9))))))},
+		{
+			"bank_ids", list(schema.Tuple{int64(0), int64(0), object("tag_ids", list(schema.Tuple{int64(4), int64(9)}))}),
+			list(list(int64(0), int64(0), object("tag_ids", list(list(int64(4), int64(9)))))),
+		},
 		{"tag_ids", list(), list(list(int64(5), int64(0), int64(0)))},
 		{"tag_ids", list(int64(1), object("id", int64(2))), linked},
 		{"tag_ids", list(schema.Tuple{int64(6), int64(0), schema.Tuple{int64(1), int64(2)}}), linked},
