@@ -92,7 +92,7 @@ func (s *Server) listPresets(x *exchange) error {
 	defer work.cancel()
 	states, err := s.deps.PresetStore.List(work.ctx, who)
 	if err != nil {
-		return endedBy(work.ctx, studioProblem(err))
+		return studioProblem(work.ctx, err)
 	}
 	return x.sendJSON(states)
 }
@@ -134,11 +134,11 @@ func (s *Server) onPreset(x *exchange, do func(ctx context.Context, who auth.Cre
 	work := x.work()
 	defer work.cancel()
 	if err := do(work.ctx, who); err != nil {
-		return endedBy(work.ctx, studioProblem(err))
+		return studioProblem(work.ctx, err)
 	}
 	state, err := s.deps.PresetStore.Get(work.ctx, who, x.model)
 	if err != nil {
-		return endedBy(work.ctx, studioProblem(err))
+		return studioProblem(work.ctx, err)
 	}
 	return x.sendJSON(state)
 }
@@ -151,7 +151,7 @@ func (x *exchange) sendJSON(value any) error {
 }
 
 // studioProblem returns the problem that an error of the PresetStore is.
-func studioProblem(err error) error {
+func studioProblem(ctx context.Context, err error) error {
 	mistakes := Mistakes(err)
 	switch {
 	case errors.Is(err, ErrNotAdministrator):
@@ -167,7 +167,7 @@ func studioProblem(err error) error {
 		p.mistakes = mistakes
 		return p
 	}
-	return notUpdated(err)
+	return notDone(ctx, updating, err)
 }
 
 // String is the mistake on one line.

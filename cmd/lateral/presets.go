@@ -206,6 +206,13 @@ func (p *currentPresets) state(ctx context.Context) (*presetState, error) {
 	return p.keeper.of(c, policy)
 }
 
+// catalogue returns the catalogue that the presets are for. Writes are checked against it: one must
+// not be refused for a field that was added a moment ago.
+func (p *currentPresets) catalogue(ctx context.Context) (*schema.Catalogue, error) {
+	c, _, err := p.reader.Current(ctx)
+	return c, err
+}
+
 func (p *currentPresets) preset(ctx context.Context, model string) (*schema.Preset, error) {
 	state, err := p.state(ctx)
 	if err != nil {

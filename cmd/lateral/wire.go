@@ -82,7 +82,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Logins:     auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
 		Users:      source,
 		Catalogue:  source.holder.Current,
-		Catalogues: source.present,
+		Catalogues: current.catalogue,
 		Presets:    current.preset,
 		PresetStore: &presetStore{
 			current: current, pool: pool, directory: source.directory, caller: odoo,
@@ -165,29 +165,6 @@ func (s *source) catalogue(ctx context.Context) (*schema.Catalogue, error) {
 	err = s.pool.QueryRow(ctx, schema.SignalStatement(c.Features)).Scan(&signals.Registry, &signals.Cache)
 	if err == nil {
 		c, err = s.holder.Refresh(ctx, signals.Registry)
-	}
-	return c, asReadError(err)
-}
-
-// present returns the catalogue as Odoo's signals have it now, and brings what is known of users up
-// to them too: a write must neither be refused for a field that was added a moment ago nor go out
-// with the language that the user had before.
-func (s *source) present(ctx context.Context) (*schema.Catalogue, error) {
-	c, err := s.catalogue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var signals schema.Signals
-	if err := s.pool.QueryRow(ctx, schema.SignalStatement(c.Features)).Scan(&signals.Registry, &signals.Cache); err != nil {
-		return nil, asReadError(err)
-	}
-	if signals.Registry != c.Stamp {
-		if c, err = s.holder.Refresh(ctx, signals.Registry); err != nil {
-			return nil, asReadError(err)
-		}
-	}
-	if policy := s.directory.Policy(); policy == nil || policy.Stamp != signals.Cache {
-		err = s.directory.Renew(ctx, s.pool, c, signals.Cache)
 	}
 	return c, asReadError(err)
 }
