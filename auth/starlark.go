@@ -15,7 +15,7 @@ const (
 	// maxRuleText is the longest text of a rule, in bytes, that is evaluated; shipped ones have at
 	// most some hundreds.
 	maxRuleText = 1 << 16
-	// maxRuleSteps bounds the work of one rule, and so the lists that it can build.
+	// maxRuleSteps bounds the steps of one rule; see maxRuleWork for what is done in one.
 	maxRuleSteps = 100_000
 	// maxRuleRecords bounds the records that one rule may look at.
 	maxRuleRecords = 50_000
@@ -41,6 +41,7 @@ type evaluator struct {
 	scalarCache map[*schema.Field]map[int64]any
 	linkCache   map[*schema.Field]map[int64][]int64
 	read        int
+	work        int // of the rule that is being evaluated, see maxRuleWork
 	// dependent tells that some value came from records rather than from the principal.
 	dependent bool
 	// unordered tells that records were touched, by this rule or an earlier one, whose order may
@@ -69,6 +70,9 @@ func (e *evaluator) domain(text string) (domain schema.Domain, opaque string, er
 	if err != nil {
 		return nil, firstLine(err), nil
 	}
+	if err := e.spend(value, 0); err != nil {
+		return nil, firstLine(err), nil
+	}
 	plain, err := goValue(value)
 	if err != nil {
 		return nil, firstLine(err), nil
@@ -92,6 +96,7 @@ func (e *evaluator) eval(text string) (value starlark.Value, err error) {
 			value, err = nil, errors.New("the evaluator failed")
 		}
 	}()
+	e.work = 0
 	text = strings.TrimSpace(text)
 	if len(text) > maxRuleText {
 		return nil, errors.New("its text is too long")
@@ -134,7 +139,8 @@ func (e *evaluator) environment() starlark.StringDict {
 	return env
 }
 
-// goValue turns what a rule evaluated to into the values that domains are parsed from.
+// goValue turns what a rule evaluated to into the values that domains are parsed from. Its size
+// and depth were found to be bounded before.
 func goValue(value starlark.Value) (any, error) {
 	switch v := value.(type) {
 	case starlark.NoneType:

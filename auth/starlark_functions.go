@@ -19,10 +19,14 @@ type builtin = func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starl
 // functions returns what rules may call: those of Starlark that do what Python's do, and ours.
 func (e *evaluator) functions() starlark.StringDict {
 	env := starlark.StringDict{}
-	for _, name := range []string{"None", "True", "False", "abs", "all", "any", "bool", "int", "list", "tuple", "sorted", "min", "max"} {
+	for _, name := range []string{"None", "True", "False"} {
 		env[name] = starlark.Universe[name]
 	}
+	for _, name := range []string{"abs", "all", "any", "bool", "int", "list", "tuple", "sorted", "min", "max"} {
+		env[name] = e.metered(name, universal(name))
+	}
 	for name, function := range map[string]builtin{
+		addFunction:       addBuiltin,
 		attributeFunction: e.attributeBuiltin,
 		compareFunction:   e.compareBuiltin,
 		indexFunction:     e.indexBuiltin,
@@ -32,7 +36,7 @@ func (e *evaluator) functions() starlark.StringDict {
 		"str":             strBuiltin,
 		"sum":             sumBuiltin,
 	} {
-		env[name] = starlark.NewBuiltin(name, function)
+		env[name] = e.metered(name, function)
 	}
 	return env
 }

@@ -13,6 +13,7 @@ var ruleOptions = &syntax.FileOptions{Set: true}
 // Names of the functions that replace operators. Python's names cannot hold a point, so that no
 // rule can name them.
 const (
+	addFunction       = "python.add"
 	attributeFunction = "python.attribute"
 	compareFunction   = "python.compare"
 	indexFunction     = "python.index"
@@ -20,7 +21,7 @@ const (
 
 // parseRule parses a rule's text and rewrites it: attributes, comparisons and subscripts become
 // calls, because Starlark's differ from Python's in places where a rule would silently mean
-// something else (False == 0, say). Syntax and names that are not known to mean the same are
+// something else (False == 0, say), and additions because their work must be counted. Syntax and names that are not known to mean the same are
 // refused.
 func parseRule(text string, env starlark.StringDict) (syntax.Expr, error) {
 	expression, err := ruleOptions.ParseExpr("rule", text, 0)
@@ -110,8 +111,10 @@ func (r *rewriter) binary(x *syntax.BinaryExpr) (syntax.Expr, error) {
 		return nil, err
 	}
 	switch x.Op {
-	case syntax.AND, syntax.OR, syntax.PLUS:
+	case syntax.AND, syntax.OR:
 		return x, nil
+	case syntax.PLUS:
+		return call(x.OpPos, addFunction, x.X, x.Y), nil
 	case syntax.EQL, syntax.NEQ, syntax.LT, syntax.LE, syntax.GT, syntax.GE, syntax.IN, syntax.NOT_IN:
 		return call(x.OpPos, compareFunction, text(x.OpPos, x.Op.String()), x.X, x.Y), nil
 	}

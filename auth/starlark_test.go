@@ -321,23 +321,6 @@ func TestRuleReadsOnce(t *testing.T) {
 	require.Equal(t, []string{"res.partner.commercial_partner_id"}, records.asked)
 }
 
-// Ensure that no text makes the evaluator fail otherwise than by a reason.
-func FuzzRule(f *testing.F) {
-	for _, seed := range []string{
-		"[('a', 'in', company_ids + [False])]", "[(x, '=', user.id) for x in ['a']]", "[1 if user else (2,), not 3 in [4]]",
-		"['|', ('a', '=', user.partner_id.commercial_partner_id.id), ('b', 'in', [g.id for g in user.all_group_ids])]",
-		"[('a','=',user.env.ref('base.de').id)]", "[lambda x: x]", "{}[0]", "user.mapped('company_ids.country_id')", "*a", "f(**b)",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		domain, opaque, err := evaluate("19.0", text, ruleRecords())
-		if err != nil || (domain == nil) == (opaque == "") {
-			t.Fatalf("%q: %v, %q, %v", text, domain, opaque, err)
-		}
-	})
-}
-
 func TestFlightsTakeOver(t *testing.T) {
 	t.Parallel()
 	var f flights[string, int]
