@@ -194,26 +194,6 @@ func TestDecodeFault(t *testing.T) {
 	}
 }
 
-// Ensure whatever is sent is read back as it was, as far as types of Odoo's go.
-func FuzzText(f *testing.F) {
-	for _, seed := range []string{"", "a\r\nb", "<value/>", "<nil/>", "]]>", "&#xD;", "\u2028\uE000\uE000"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		body, err := encodeCall("m", map[string]any{s: []any{s}})
-		if err != nil {
-			return
-		}
-		got, err := decodeResponse(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := (map[string]any{s: []any{s}}); !reflect.DeepEqual(got, want) {
-			t.Fatalf("got %#v, want %#v", got, want)
-		}
-	})
-}
-
 // BenchmarkDecode decodes an answer of 500 records of ten fields, as a read of a chunk gives.
 func BenchmarkDecode(b *testing.B) {
 	record := "<value><struct>\n"

@@ -38,14 +38,14 @@ func parseFault(f xmlrpc.FaultError, c call) *Fault {
 		if strings.HasPrefix(f.String, privateText) {
 			return privateMethod(c, false)
 		}
-		return &Fault{Kind: Access, class: "AccessError", Message: readable(f.String)}
+		return &Fault{Kind: Access, class: "AccessError", Message: readable(withoutSecret(f.String, c.secret))}
 	case codeAccessDenied:
-		return &Fault{Kind: AccessDenied, class: "AccessDenied", Message: readable(f.String)}
+		return &Fault{Kind: AccessDenied, class: "AccessDenied", Message: readable(withoutSecret(f.String, c.secret))}
 	case codeWarning:
 		if isMissing(f.String, c.uid) {
-			return &Fault{Kind: Missing, class: "MissingError", Message: readable(f.String)}
+			return &Fault{Kind: Missing, class: "MissingError", Message: readable(withoutSecret(f.String, c.secret))}
 		}
-		return &Fault{Kind: Validation, class: "UserError", Message: readable(f.String)}
+		return &Fault{Kind: Validation, class: "UserError", Message: readable(withoutSecret(f.String, c.secret))}
 	}
 	class, message := lastException(f.String)
 	return faultOfException(class, message, f.String, c)
@@ -258,13 +258,17 @@ func discreet(class, message, secret string) string {
 		strings.HasSuffix(class, "PermissionError"), strings.HasSuffix(class, "CalledProcessError"):
 		return "error of the operating system"
 	}
-	message = absolutePath.ReplaceAllString(readable(message), "${1}…")
-	// Python shows arguments in some messages; a secret must not come out that way. What is shorter
-	// would only garble the text.
-	if len(secret) >= 6 {
-		message = strings.ReplaceAll(message, secret, "…")
+	return absolutePath.ReplaceAllString(readable(withoutSecret(message, secret)), "${1}…")
+}
+
+// withoutSecret returns a message without the secret of the call: Python shows arguments in some.
+// It comes before anything else is cut out, which could leave a part of the secret. What is shorter
+// than any good secret would only garble the text.
+func withoutSecret(message, secret string) string {
+	if len(secret) < 6 {
+		return message
 	}
-	return message
+	return strings.ReplaceAll(message, secret, "…")
 }
 
 var absolutePath = regexp.MustCompile(`(^|[\s'"(=<\[,])/(?:[\w.+-]+/)+[\w.+-]*`)

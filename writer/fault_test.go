@@ -66,6 +66,7 @@ func TestParseFault(t *testing.T) {
 		{"file", 1, trace("FileNotFoundError: [Errno 2] No such file or directory: '/var/lib/odoo/x'"), Internal, "FileNotFoundError('error of the operating system')"},
 		{"path in a text", 1, trace("RuntimeError: cannot load /opt/odoo/addons/x.py, see '/etc/odoo/odoo.conf'"), Internal, `RuntimeError("cannot load …, see '…'")`},
 		{"secret", 1, trace("RuntimeError: called with s3cret-word"), Internal, "RuntimeError('called with …')"},
+		{"secret in a text for people", 2, "Typed s3cret-word.", Validation, "UserError('Typed ….')"},
 		{"nested traceback", 1, trace("ValueError: odd\nTraceback (most recent call last) inside"), BadValue, "ValueError('odd')"},
 		{"no message", 1, trace("KeyError"), Internal, "KeyError()"},
 		{"several lines", 1, trace("odoo.tools.convert.ParseError: one\ntwo"), Internal, `ParseError('one\ntwo')`},
