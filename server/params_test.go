@@ -162,27 +162,3 @@ func TestBadParameters(t *testing.T) {
 		t.Errorf("the reader was asked: %+v", h.reader.last)
 	}
 }
-
-// FuzzParams looks for requests that break the parsing of parameters.
-func FuzzParams(f *testing.F) {
-	for _, seed := range []string{`{"a": 1}`, `a=1&b=%41+`, `[`, "\xff", `{"a": {"a": "\u0000"}}`, `%`, `a&b`} {
-		f.Add(seed, seed)
-	}
-	f.Fuzz(func(_ *testing.T, query, body string) {
-		p := make(params)
-		if err := p.addForm(query, "query string"); err != nil {
-			return
-		}
-		if strings.HasPrefix(body, "{") {
-			_ = p.addJSON([]byte(body))
-		} else {
-			_ = p.replaceForm(body)
-		}
-		for name := range p {
-			_, _ = p.parsed(name)
-			_, _ = wholeNumber(p, name)
-			_, _, _ = p.word(name)
-			_, _ = p.verbatim(name)
-		}
-	})
-}
