@@ -3,6 +3,8 @@
 GO        ?= go
 BIN       := bin/lateral
 FUZZTIME  ?= 30s
+# Processes that fuzz at once.
+FUZZERS   ?= 2
 # Tests with a real Odoo share one machine: packages run one after the other, so that two cores do,
 # and the first run installs and prepares Odoo.
 TIMEOUT   ?= 60m
@@ -47,7 +49,7 @@ fuzz: ## fuzz every fuzz target for FUZZTIME each
 		dir=$$($(GO) list -f '{{.Dir}}' $$package); \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/*_test.go 2>/dev/null); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel $(FUZZERS) $$package; \
 		done; done
 
 clean: ## remove what was built

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -279,31 +278,6 @@ func TestDomainProperties(t *testing.T) {
 		}
 		if !sameRecords(Not{d}, Normalize(deMorgan(d, true))) {
 			t.Fatal("De Morgan does not hold")
-		}
-	})
-}
-
-func FuzzParseDomain(f *testing.F) {
-	for _, text := range []string{
-		`[('a','=',1)]`, `['|',('a','=',1),('b','in',[1,2])]`, `['!','&']`, `[(1,'=',1)]`, `[('a','any',[('b','<>',None)])]`,
-		`('a','=','b')`, `[[]]`, `[()]`, `None`, `[('a','=',1),'&']`,
-	} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDomain(ParseParam(text))
-		if err != nil {
-			return
-		}
-		again, err := ParseDomain(DomainList(d))
-		if err != nil {
-			t.Fatalf("%q: %v", text, err)
-		}
-		if got, want := FormatLiteral(DomainList(Normalize(again))), FormatLiteral(DomainList(Normalize(d))); got != want {
-			t.Fatalf("%q: %s became %s", text, want, got)
-		}
-		if strings.Contains(text, "\x00") {
-			t.Fatalf("%q: NUL got through", text)
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 const (
 	// MaxLiteralBytes is the longest text, in bytes.
 	MaxLiteralBytes = 1 << 20
-	// MaxNesting is how deep brackets may nest.
+	// MaxNesting is how deep brackets may nest. Of Python's syntax the parser takes less, at least 70.
 	MaxNesting = 100
 	// maxDigits is the longest number, in characters: the cost of converting one grows faster
 	// than its length.

@@ -163,23 +163,3 @@ func TestLiteralRoundTrip(t *testing.T) {
 		}
 	})
 }
-
-func FuzzParseLiteral(f *testing.F) {
-	for _, text := range []string{
-		`[('a','=',True)]`, `{'x': None}`, `'s'`, `-1e3`, `'a','b'`, `[["a","=",true]]`, `u'\xe9\%'`, "'''\n'''",
-		`((((`, `#`, `'\`, `r'\`, `0x`, `1_000`, `((1),2)`, "('a'\r\n)", `'\400'`, `"\N{DASH}"`,
-	} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		ParseParam(text)
-		value, err := ParseLiteral(text)
-		if err != nil {
-			return
-		}
-		again, err := ParseLiteral(FormatLiteral(value))
-		if err != nil || !reflect.DeepEqual(value, again) {
-			t.Fatalf("%q: %#v became %#v, %v", text, value, again, err)
-		}
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // OrderTerm is one term of an order. Whether its field exists and can be sorted by is the
@@ -54,7 +55,8 @@ func ParseOrder(text string, f Features) ([]OrderTerm, error) {
 		if f.OrderKeywords {
 			term, ok = modernTerm(trimmed)
 		}
-		if !ok {
+		// Regardless of case, the long s would pass for an s and the Kelvin sign for a k.
+		if !ok || strings.IndexFunc(trimmed, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
 			return nil, &OrderError{Term: trimmed, Msg: orderGrammar(f)}
 		}
 		terms = append(terms, term)

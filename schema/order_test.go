@@ -47,28 +47,3 @@ func TestParseOrderErrors(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseOrder(f *testing.F) {
-	for _, text := range []string{"", "a", "a desc, b.id asc nulls last", "a  desc", `"a"`, "a,", "a:sum", "é"} {
-		f.Add(text, true)
-		f.Add(text, false)
-	}
-	f.Fuzz(func(t *testing.T, text string, modern bool) {
-		series := "14.0"
-		if modern {
-			series = "19.0"
-		}
-		terms, err := ParseOrder(text, FeaturesOf(series))
-		if err != nil {
-			return
-		}
-		parts := make([]string, len(terms))
-		for i, term := range terms {
-			parts[i] = term.String()
-		}
-		again, err := ParseOrder(strings.Join(parts, ", "), FeaturesOf(series))
-		if err != nil || !reflect.DeepEqual(again, terms) {
-			t.Fatalf("%q: %+v became %+v, %v", text, terms, again, err)
-		}
-	})
-}

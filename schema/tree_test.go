@@ -175,39 +175,3 @@ func TestParseNames(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseTree(f *testing.F) {
-	for _, text := range []string{
-		`('id', ('partner_id', ('id', 'name')))`, `["order_line", [["id"]]]`, `'id'`, `(("partner_id", None),)`,
-		`(('partner_id', ('user_id', ('partner_id', ('id')))))`, `[[]]`, `[["order_line", [["product_id", ["categ_id"]]]]]`,
-	} {
-		f.Add(text)
-	}
-	c := shop()
-	f.Fuzz(func(t *testing.T, text string) {
-		tree, err := ParseTree(c, "sale.order", ParseParam(text))
-		if err != nil {
-			return
-		}
-		// Written without ambiguity, a tree reads back as it is.
-		again, err := ParseTree(c, "sale.order", plainTree(tree))
-		if err != nil || !reflect.DeepEqual(tree, again) {
-			t.Fatalf("%q: %s became %v, %v", text, draw(tree.Items), again, err)
-		}
-	})
-}
-
-func plainTree(tree *Tree) any {
-	items := make(Tuple, len(tree.Items))
-	for i, item := range tree.Items {
-		switch item.Form {
-		case OneRecord:
-			items[i] = Tuple{item.Name, plainTree(item.Sub)}
-		case List:
-			items[i] = Tuple{item.Name, []any{plainTree(item.Sub)}}
-		default:
-			items[i] = item.Name
-		}
-	}
-	return items
-}
