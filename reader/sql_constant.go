@@ -103,11 +103,10 @@ func (t table) constantCondition(d schema.Condition) (truth, error) {
 
 // constantLeaf folds what a field's type and the constant decide alone.
 func constantLeaf(f *schema.Field, d schema.Condition) truth {
-	empty := isList(d.Value) && len(listOf(d.Value)) == 0 || none(d.Value)
 	switch {
-	case d.Op == "in" && empty:
+	case d.Op == "in" && !truthy(d.Value):
 		return never
-	case d.Op == "not in" && empty:
+	case d.Op == "not in" && !truthy(d.Value):
 		return always
 	case d.Op == "=?" && !truthy(d.Value):
 		return always

@@ -40,7 +40,57 @@ func (t table) domain(d schema.Domain, m mode) (sq.Sqlizer, error) {
 			return sq.Expr(sqlBool(result == always)), err
 		}
 	}
+	if m.active && t.scope.c.catalogue.Features.AnyOperator {
+		if err := t.mergesArchived(d); err != nil {
+			return nil, err
+		}
+	}
 	return t.open(d, m)
+}
+
+// mergesArchived fails with a delegation where conditions on the records behind one x2many field
+// speak of the active flag in one place and not in another. From 17.0 on Odoo may merge them into a
+// single search, and the flag's being spoken of then lifts the active filter from all of them
+// (Odoo 19.0: odoo/orm/domains.py, _optimize_merge_any; 17.0: odoo/osv/expression.py,
+// domain_combine_anies).
+func (t table) mergesArchived(d schema.Domain) error {
+	spoken := map[string]bool{}
+	var walk func(m *schema.Model, path string, d schema.Domain) error
+	walk = func(m *schema.Model, path string, d schema.Domain) error {
+		switch d := d.(type) {
+		case schema.And:
+			for _, term := range d {
+				if err := walk(m, path, term); err != nil {
+					return err
+				}
+			}
+		case schema.Or:
+			return walk(m, path, schema.And(d))
+		case schema.Not:
+			return walk(m, path, d.Term)
+		case schema.Condition:
+			first, rest, dotted := strings.Cut(d.Path, ".")
+			sub, isDomain := d.Value.(schema.Domain)
+			if dotted {
+				sub, isDomain = schema.Condition{Path: rest, Op: d.Op, Value: d.Value}, true
+			}
+			f := m.Field(first)
+			if f == nil || !isDomain || t.scope.c.catalogue.Model(f.Comodel) == nil {
+				return nil
+			}
+			comodel := t.scope.c.catalogue.Model(f.Comodel)
+			path += "." + first
+			if speaks := mentions(sub, comodel.ActiveName); f.Type.X2many() && comodel.ActiveName != "" {
+				if before, seen := spoken[path]; seen && before != speaks {
+					return delegate("%s.%s: some conditions speak of the active flag", m.Name, first)
+				}
+				spoken[path] = speaks
+			}
+			return walk(comodel, path, sub)
+		}
+		return nil
+	}
+	return walk(t.model, "", d)
 }
 
 // open compiles a domain that is not decided beforehand.

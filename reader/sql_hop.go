@@ -267,6 +267,10 @@ func (t table) x2manyCondition(f *schema.Field, d schema.Condition, m mode) (sq.
 		return nil, delegate("%s.%s: %v", t.model.Name, f.Name, err)
 	}
 	if !t.scope.c.catalogue.Features.ModernDomains {
+		if empty && isList(d.Value) {
+			// Odoo takes the list for ids, of which PostgreSQL refuses False.
+			return nil, delegate("%s.%s is compared with a list of no record", t.model.Name, f.Name)
+		}
 		return t.classicX2many(f, ids, empty, none)
 	}
 	view, err := t.relationView(f)
@@ -313,9 +317,6 @@ func (t table) x2manyCondition(f *schema.Field, d schema.Condition, m mode) (sq.
 func (t table) classicX2many(f *schema.Field, ids []int64, empty, none bool) (sq.Sqlizer, error) {
 	if t.scope.c.catalogue.Features.FalsyValues {
 		return nil, delegate("%s.%s is compared with records", t.model.Name, f.Name)
-	}
-	if empty && len(ids) > 0 {
-		return nil, delegate("%s.%s is compared with records and with none", t.model.Name, f.Name)
 	}
 	from, key, value := "", "", ""
 	if f.Type == schema.Many2many {

@@ -29,7 +29,9 @@ func (x comparison) modern() (sq.Sqlizer, error) {
 		x.op = op
 		return x.modernIn()
 	case "in", "not in":
-		if isList(x.operand) && len(listOf(x.operand)) == 0 || none(x.operand) {
+		if !truthy(x.operand) {
+			// Even where it is a zero, that is no list of a zero
+			// (Odoo 19.0: odoo/orm/domains.py, _optimize_in_set).
 			return sq.Expr(sqlBool(x.op == "not in")), nil
 		}
 		if !isList(x.operand) {
