@@ -14,8 +14,8 @@ import (
 	"lateral/schema"
 )
 
-// refused fails the test unless an error is a problem that blames the request.
-func refused(t *testing.T, err error) {
+// blamesRequest fails the test unless an error is a problem that blames the request.
+func blamesRequest(t *testing.T, err error) {
 	t.Helper()
 	p, ok := errors.AsType[*problem](err)
 	if !ok || p.classic != 400 && p.classic != 409 || p.code == "" || p.text == "" || len(p.text) > 2000 || !utf8.ValidString(p.text) {
@@ -60,7 +60,7 @@ func FuzzParams(f *testing.F) {
 		}()
 		p, err := request(query, body, media)
 		if err != nil {
-			refused(t, err)
+			blamesRequest(t, err)
 			return
 		}
 		form, allText := url.Values{}, true
@@ -73,7 +73,7 @@ func FuzzParams(f *testing.F) {
 				t.Fatalf("%q: %#v, given %v", name, value, given)
 			}
 			if n, err := wholeNumber(p, name); err != nil {
-				refused(t, err)
+				blamesRequest(t, err)
 			} else if n < 0 {
 				t.Fatalf("%q is the whole number %d", name, n)
 			}
@@ -87,7 +87,7 @@ func FuzzParams(f *testing.F) {
 			allText = allText && found.isText
 		}
 		if _, err := countMode(p); err != nil {
-			refused(t, err)
+			blamesRequest(t, err)
 		}
 		if !allText {
 			return
@@ -112,7 +112,7 @@ func FuzzSegment(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if id, err := recordID(text); err != nil {
-			refused(t, err)
+			blamesRequest(t, err)
 		} else if id < 1 {
 			t.Fatalf("%q is the id %d", text, id)
 		}
