@@ -15,7 +15,7 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test/unit test/race test/integration lint fuzz clean
+.PHONY: help build demo verify test test/unit test/race test/integration lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,13 @@ build: ## build bin/lateral
 
 demo: build ## bring up a real Odoo with demo data, serve it, and read a sale order (stays up on a terminal)
 	$(BIN) demo $(ARGS)
+
+# Reads that make verify compares, of each version and seed.
+READS ?= 20000
+
+verify: ## compare READS reads of Odoo 19.0 and 14.0 as six users, with a fixed seed and with a fresh one
+	LATERAL_VERIFY_READS=$(READS) $(GO) test -count=1 -v -timeout 24h -run '^TestVerify$$' ./integration
+	LATERAL_VERIFY_READS=$(READS) LATERAL_VERIFY_SEED=fresh $(GO) test -count=1 -v -timeout 24h -run '^TestVerify$$' ./integration
 
 test: ## run all tests, those with a real PostgreSQL and Odoo included, with the race detector
 	$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./...

@@ -50,6 +50,10 @@ func (p *Principal) Policy() *Policy { return p.policy }
 // start again.
 func (p *Principal) Stamp() string { return p.stamp }
 
+// UserCompanies returns all companies of the user, whatever the request allows. It must not be
+// changed.
+func (p *Principal) UserCompanies() []int64 { return p.userCompanies }
+
 // holdsAny reports whether the principal is in one of the groups.
 func (p *Principal) holdsAny(groups []int64) bool {
 	for _, id := range groups {

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"lateral/reader/verify"
 	"lateral/schema"
 )
 
@@ -43,10 +45,13 @@ func TestDifferential(t *testing.T) {
 // differential is one run.
 type differential struct {
 	*stand
-	*generator
-	t        *testing.T
-	users    map[string]oracle
-	visibles sync.Map // role and model → map[string]bool
+	generator *verify.Generator
+	known     *schema.Catalogue
+	seed      uint64
+	t         *testing.T
+	users     map[string]oracle
+	own       []verify.User
+	views     sync.Map // role and model → verify.View
 
 	mu      sync.Mutex
 	counts  map[string]*tally // by model
@@ -73,13 +78,19 @@ type verdict struct {
 func newDifferential(t *testing.T, s *stand) *differential {
 	t.Helper()
 	d := &differential{
-		stand: s, t: t, users: map[string]oracle{},
+		stand: s, t: t, users: map[string]oracle{}, known: s.catalogue(t), seed: setting("LATERAL_SEED", diffSeed),
 		counts: map[string]*tally{}, byRole: map[string]*tally{}, paths: map[string]int{}, strict: map[string]int{},
 	}
 	for _, role := range roles() {
 		d.users[role] = s.quickJudge(t, role)
 	}
-	d.generator = newGenerator(t, s, d.users, setting("LATERAL_SEED", diffSeed), d.visible)
+	var err error
+	d.generator, err = verify.NewGenerator(t.Context(), verify.GeneratorConfig{
+		Seed: d.seed, Catalogue: d.known, Database: s.pool, Users: d.companies(t), Viewer: d,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
@@ -91,29 +102,49 @@ func setting(name string, fallback uint64) uint64 {
 	return fallback
 }
 
-// visible asks Odoo for the fields that a user may read of a model, once.
-func (d *differential) visible(ctx context.Context, role, model string) (map[string]bool, error) {
-	key := role + " " + model
-	if known, ok := d.visibles.Load(key); ok {
-		return known.(map[string]bool), nil
-	}
-	kwargs := map[string]any{"attributes": []any{"type"}}
-	// Who may not read the model asks about it as the administrator does.
-	asker := d.users[role]
-	if !d.readable[role][model] {
-		asker = d.users["admin"]
-	}
-	fields := map[string]bool{}
-	result, err := asker.odoo.Execute(ctx, asker.who, model, "fields_get", []any{}, kwargs)
-	if err == nil {
-		for name := range result.(map[string]any) {
-			fields[name] = true
+// companies tells of every user the companies, as Odoo does.
+func (d *differential) companies(t *testing.T) []verify.User {
+	t.Helper()
+	users := make([]verify.User, 0, len(d.users))
+	for _, role := range roles() {
+		judge := d.users[role]
+		rows := d.call(t, judge.who, "res.users", "read", []any{[]any{judge.who.UID}}, map[string]any{"fields": []any{"company_ids"}})
+		ids, err := int64s(rows.([]any)[0].(map[string]any)["company_ids"])
+		if err != nil {
+			t.Fatal(err)
 		}
-	} else if _, err := refusalOf(err); err != nil {
-		return nil, err
+		users = append(users, verify.User{Name: role, Companies: ids})
 	}
-	d.visibles.Store(key, fields)
-	return fields, nil
+	d.own = users
+	return users
+}
+
+// View implements verify.Viewer by asking Odoo, once for a user and a model.
+func (d *differential) View(ctx context.Context, role, model string) (verify.View, error) {
+	key := role + " " + model
+	if known, ok := d.views.Load(key); ok {
+		return known.(verify.View), nil
+	}
+	asker := d.users[role]
+	view := verify.View{}
+	_, err := asker.search(ctx, model, []any{[]any{"id", "=", 0}}, "", 0, 1)
+	if err == nil {
+		var result any
+		result, err = asker.odoo.Execute(ctx, asker.who, model, "fields_get", []any{}, map[string]any{"attributes": []any{"type"}})
+		if err == nil {
+			view = verify.View{Readable: true, Fields: map[string]bool{}}
+			for name := range result.(map[string]any) {
+				view.Fields[name] = true
+			}
+		}
+	}
+	if err != nil {
+		if _, err := refusalOf(err); err != nil {
+			return view, err
+		}
+	}
+	d.views.Store(key, view)
+	return view, nil
 }
 
 // run compares requests until the time or the number of reads is spent.
@@ -158,7 +189,7 @@ func (d *differential) run(t *testing.T) {
 
 // compareNumber compares one request and shrinks it where the two sides disagree.
 func (d *differential) compareNumber(ctx context.Context, number int) error {
-	r, err := d.request(ctx, number)
+	r, err := d.generator.Request(ctx, number)
 	if err != nil {
 		return err
 	}
@@ -185,9 +216,28 @@ func (d *differential) compareNumber(ctx context.Context, number int) error {
 	return nil
 }
 
+// shrink looks for the smallest request that still disagrees, and logs it.
+func (d *differential) shrink(ctx context.Context, number int, r verify.Request, v verdict, during time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, during)
+	defer cancel()
+	r = verify.Shrink(ctx, r, func(smaller verify.Request) bool {
+		sv, err := d.compareOnce(ctx, smaller)
+		if err != nil || sv.text == "" || sv.leak != v.leak {
+			return false
+		}
+		v = sv
+		return true
+	})
+	kind := "DIFFER"
+	if v.leak {
+		kind = "LEAK"
+	}
+	d.t.Logf("%s #%d (%s) %s\n      %s", kind, number, cmp.Or(v.path, "refused"), r, v.text)
+}
+
 // compare asks both sides. A disagreement counts only if it is still there when asked again, so
 // that values which depend on the clock do not.
-func (d *differential) compare(ctx context.Context, r request) (verdict, error) {
+func (d *differential) compare(ctx context.Context, r verify.Request) (verdict, error) {
 	v, err := d.compareOnce(ctx, r)
 	if err == nil && v.text != "" {
 		v, err = d.compareOnce(ctx, r)
@@ -195,11 +245,11 @@ func (d *differential) compare(ctx context.Context, r request) (verdict, error) 
 	return v, err
 }
 
-func (d *differential) compareOnce(ctx context.Context, r request) (verdict, error) {
-	judge := d.users[r.role]
+func (d *differential) compareOnce(ctx context.Context, r verify.Request) (verdict, error) {
+	judge := d.users[r.User]
 	judge.context = maps.Clone(judge.context)
-	maps.Copy(judge.context, r.context)
-	q, err := r.query(d.generator.catalogue)
+	maps.Copy(judge.context, r.Context)
+	q, err := r.Query(d.known)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -211,7 +261,7 @@ func (d *differential) compareOnce(ctx context.Context, r request) (verdict, err
 		// What no request deserves, such as PostgreSQL's refusal of a statement.
 		return verdict{text: "lateral failed: " + err.Error(), path: got.path}, nil
 	}
-	if r.one && got.refusal == "" && len(got.records) == 0 {
+	if r.One && got.refusal == "" && len(got.records) == 0 {
 		got.refusal = refusedMissing
 	}
 	odoo, err := judge.ask(ctx, r, false)
@@ -253,21 +303,21 @@ func (d *differential) compareOnce(ctx context.Context, r request) (verdict, err
 // checkTies makes sure that Odoo's own answer differs from the total order in nothing but ties:
 // record by record it must be from the same group of equals. Ordering by the id downwards as well
 // tells which these are, since it turns every group around.
-func (d *differential) checkTies(ctx context.Context, judge oracle, r request, plain []int64, v *verdict) error {
+func (d *differential) checkTies(ctx context.Context, judge oracle, r verify.Request, plain []int64, v *verdict) error {
 	domain, err := judge.rootDomain(r)
 	if err != nil {
 		return err
 	}
-	order := judge.totalOrder(r.model, strings.Join(r.order, ", "))
+	order := judge.totalOrder(r.Model, strings.Join(r.Order, ", "))
 	if !strings.HasSuffix(order, ", id") {
 		v.text = "" // The order was total; the ties were in nested lists.
 		return nil
 	}
-	upwards, err := judge.search(ctx, r.model, domain, order, 0, 0)
+	upwards, err := judge.search(ctx, r.Model, domain, order, 0, 0)
 	if err != nil {
 		return err
 	}
-	downwards, err := judge.search(ctx, r.model, domain, order+" desc", 0, 0)
+	downwards, err := judge.search(ctx, r.Model, domain, order+" desc", 0, 0)
 	if err != nil {
 		return err
 	}
@@ -285,7 +335,7 @@ func (d *differential) checkTies(ctx context.Context, judge oracle, r request, p
 		i = max(last, i) + 1
 	}
 	for i, id := range plain {
-		at := int(r.offset) + i
+		at := int(r.Offset) + i
 		if at >= len(upwards) || group[id] != groupAt[at] {
 			v.text = fmt.Sprintf("order: Odoo's own order %v is not %q made total: %v", plain, order, upwards)
 			return nil
@@ -298,6 +348,9 @@ func (d *differential) checkTies(ctx context.Context, judge oracle, r request, p
 // disagreement describes how two outcomes differ.
 func disagreement(got, odoo outcome) string {
 	switch {
+	case got.refusal != "" && odoo.refusal != "":
+		// Of a request with several faults each side may find another one first.
+		return ""
 	case got.refusal != odoo.refusal:
 		return fmt.Sprintf("lateral %s, Odoo %s", describeOutcome(got), describeOutcome(odoo))
 	case !slices.Equal(got.ids, odoo.ids):
@@ -324,11 +377,11 @@ func describeOutcome(o outcome) string {
 
 // leaks reports whether an answer shows a record, at the top or nested, that Odoo would not show
 // this user at all.
-func (d *differential) leaks(ctx context.Context, judge oracle, r request, got, odoo outcome) (bool, error) {
+func (d *differential) leaks(ctx context.Context, judge oracle, r verify.Request, got, odoo outcome) (bool, error) {
 	extra := map[string]map[int64]bool{}
-	collect(d.generator.catalogue, r.model, r.wants, got.records, extra, true)
+	collect(d.known, r.Model, r.Wants, got.records, extra, true)
 	seen := map[string]map[int64]bool{}
-	collect(d.generator.catalogue, r.model, r.wants, odoo.records, seen, true)
+	collect(d.known, r.Model, r.Wants, odoo.records, seen, true)
 	judge.context = maps.Clone(judge.context)
 	judge.context["active_test"] = false
 	for model, ids := range extra {
@@ -357,7 +410,7 @@ func (d *differential) leaks(ctx context.Context, judge oracle, r request, got, 
 
 // collect gathers the ids of all records that an answer shows, by model. The target of a many2one
 // as a plain id is shown by Odoo whatever the rules say.
-func collect(c *schema.Catalogue, model string, wants []want, records []object, into map[string]map[int64]bool, top bool) {
+func collect(c *schema.Catalogue, model string, wants []verify.Want, records []object, into map[string]map[int64]bool, top bool) {
 	add := func(model string, value any) {
 		if id, ok := value.(float64); ok {
 			if into[model] == nil {
@@ -366,9 +419,9 @@ func collect(c *schema.Catalogue, model string, wants []want, records []object, 
 			into[model][int64(id)] = true
 		}
 	}
-	forms := map[string]want{}
+	forms := map[string]verify.Want{}
 	for _, w := range wants {
-		forms[w.name] = w
+		forms[w.Name] = w
 	}
 	for _, record := range records {
 		for _, m := range record {
@@ -377,7 +430,7 @@ func collect(c *schema.Catalogue, model string, wants []want, records []object, 
 			case m.key == "id" && top:
 				add(model, m.value)
 			case f == nil || !f.Type.Relational():
-			case forms[m.key].form == schema.Plain && f.Type.X2many():
+			case forms[m.key].Form == schema.Plain && f.Type.X2many():
 				list, isList := m.value.([]any)
 				if !isList {
 					list = []any{m.value}
@@ -385,7 +438,7 @@ func collect(c *schema.Catalogue, model string, wants []want, records []object, 
 				for _, id := range list {
 					add(f.Comodel, id)
 				}
-			case forms[m.key].form != schema.Plain:
+			case forms[m.key].Form != schema.Plain:
 				list, isList := m.value.([]any)
 				if !isList {
 					list = []any{m.value}
@@ -396,14 +449,14 @@ func collect(c *schema.Catalogue, model string, wants []want, records []object, 
 						nested = append(nested, document)
 					}
 				}
-				collect(c, f.Comodel, forms[m.key].sub, nested, into, true)
+				collect(c, f.Comodel, forms[m.key].Sub, nested, into, true)
 			}
 		}
 	}
 }
 
 // count files a verdict.
-func (d *differential) count(r request, v verdict) {
+func (d *differential) count(r verify.Request, v verdict) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if v.skipped {
@@ -421,7 +474,7 @@ func (d *differential) count(r request, v verdict) {
 	for _, file := range []struct {
 		tallies map[string]*tally
 		key     string
-	}{{d.counts, r.model}, {d.byRole, r.role}} {
+	}{{d.counts, r.Model}, {d.byRole, r.User}} {
 		entry := file.tallies[file.key]
 		if entry == nil {
 			entry = &tally{}

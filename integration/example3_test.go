@@ -13,6 +13,7 @@ import (
 	"lateral/auth"
 	"lateral/integration/stack"
 	"lateral/reader"
+	"lateral/reader/verify"
 	"lateral/schema"
 )
 
@@ -55,12 +56,12 @@ func example3Preset(t testing.TB, s *stand) *schema.Preset {
 }
 
 // wantsOf makes a parsed tree the oracle's.
-func wantsOf(tree *schema.Tree) []want {
-	wants := make([]want, len(tree.Items))
+func wantsOf(tree *schema.Tree) []verify.Want {
+	wants := make([]verify.Want, len(tree.Items))
 	for i, item := range tree.Items {
-		wants[i] = want{name: item.Name, form: item.Form}
+		wants[i] = verify.Want{Name: item.Name, Form: item.Form}
 		if item.Sub != nil {
-			wants[i].sub = wantsOf(item.Sub)
+			wants[i].Sub = wantsOf(item.Sub)
 		}
 	}
 	return wants
@@ -198,7 +199,7 @@ func odooRefusal(t testing.TB, call func() error) string {
 }
 
 // nested reads records with what is nested in them: by web_read where Odoo has it.
-func (o oracle) nested(ctx context.Context, model string, ids []int64, wants []want) (map[int64]object, error) {
+func (o oracle) nested(ctx context.Context, model string, ids []int64, wants []verify.Want) (map[int64]object, error) {
 	if !o.catalogue.Features.ModernDomains {
 		return o.objects(ctx, model, ids, wants, false)
 	}
@@ -224,30 +225,30 @@ func (o oracle) nested(ctx context.Context, model string, ids []int64, wants []w
 }
 
 // specification is a tree in web_read's form.
-func specification(wants []want) map[string]any {
+func specification(wants []verify.Want) map[string]any {
 	fields := map[string]any{}
 	for _, w := range wants {
 		entry := map[string]any{}
-		if w.form != schema.Plain {
-			entry["fields"] = specification(w.sub)
+		if w.Form != schema.Plain {
+			entry["fields"] = specification(w.Sub)
 		}
-		fields[w.name] = entry
+		fields[w.Name] = entry
 	}
 	return fields
 }
 
 // fromWebRead encodes a record of web_read's answer as contract.md has it.
-func (o oracle) fromWebRead(model string, wants []want, row map[string]any) (object, error) {
+func (o oracle) fromWebRead(model string, wants []verify.Want, row map[string]any) (object, error) {
 	document := make(object, 0, len(wants))
 	for _, w := range wants {
-		f := o.catalogue.Model(model).Field(w.name)
-		value := row[w.name]
-		if w.form == schema.Plain {
+		f := o.catalogue.Model(model).Field(w.Name)
+		value := row[w.Name]
+		if w.Form == schema.Plain {
 			encoded, err := encodePlain(f, false, value)
 			if err != nil {
 				return nil, err
 			}
-			document = append(document, member{w.name, encoded})
+			document = append(document, member{w.Name, encoded})
 			continue
 		}
 		list, isList := value.([]any)
@@ -256,7 +257,7 @@ func (o oracle) fromWebRead(model string, wants []want, row map[string]any) (obj
 		}
 		nested := make([]any, 0, len(list))
 		for _, item := range list {
-			inner, err := o.fromWebRead(f.Comodel, w.sub, maps.Clone(item.(map[string]any)))
+			inner, err := o.fromWebRead(f.Comodel, w.Sub, maps.Clone(item.(map[string]any)))
 			if err != nil {
 				return nil, err
 			}
@@ -264,12 +265,12 @@ func (o oracle) fromWebRead(model string, wants []want, row map[string]any) (obj
 		}
 		var encoded any
 		switch {
-		case w.form == schema.List:
+		case w.Form == schema.List:
 			encoded = nested
 		case len(nested) > 0:
 			encoded = nested[0]
 		}
-		document = append(document, member{w.name, encoded})
+		document = append(document, member{w.Name, encoded})
 	}
 	return document, nil
 }

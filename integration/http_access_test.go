@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lateral/integration/stack"
+	"lateral/reader/verify"
 )
 
 // as is the same service for another user.
@@ -27,7 +28,7 @@ func (h httpReads) access() {
 	}
 	for _, role := range []string{stack.RolePortal, stack.RoleSalesman, stack.RoleSecond} {
 		u := h.as(h.t, role)
-		u.agree(request{role: role, model: "sale.order", wants: u.plain("sale.order", "name", "amount_total", "partner_id")})
+		u.agree(verify.Request{User: role, Model: "sale.order", Wants: u.plain("sale.order", "name", "amount_total", "partner_id")})
 		mine := map[string]bool{}
 		for _, id := range u.s.call(u.t, u.admin, "sale.order", "search", []any{[]any{}}, nil).([]any) {
 			mine[fmt.Sprint(id)] = true

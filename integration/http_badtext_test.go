@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"lateral/reader/verify"
 )
 
 // complaint is a bad read and what its answer must name, in both profiles.
@@ -107,7 +109,7 @@ func TestValuesAreValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		literal := url.QueryEscape(python([]any{[]any{"name", "=", name}}))
+		literal := url.QueryEscape(verify.Python([]any{[]any{"name", "=", name}}))
 		for what, records := range map[string][]map[string]any{
 			"in a literal": h.results("GET", "/api/res.partner?filters="+literal, ""),
 			"in JSON":      h.results("GET", "/api/res.partner", fmt.Sprintf(`{"filters": [["name", "in", [%s, "x"]]], "order": "id"}`, quoted)),

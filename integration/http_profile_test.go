@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"lateral/reader/verify"
 	"lateral/schema"
 )
 
@@ -54,7 +55,7 @@ func (h httpReads) profiles() {
 
 // typedValues compares plain fields of the typed profile with what read answers.
 func (h httpReads) typedValues() {
-	fields := map[string][]want{
+	fields := map[string][]verify.Want{
 		"sale.order":       h.plain("sale.order", "name", "state", "date_order", "require_signature", "client_order_ref", "partner_id", "user_id", "order_line", "tag_ids", "amount_total", "fiscal_position_id"),
 		"res.partner":      h.plain("res.partner", "name", "active", "is_company", "child_ids", "category_id", "country_id", "city", "color", "comment", "image_128"),
 		"product.template": h.plain("product.template", "sale_ok", "list_price", "description", "taxes_id", "company_id", "active"),
@@ -62,15 +63,15 @@ func (h httpReads) typedValues() {
 	for model, wants := range fields {
 		var names []any
 		for _, w := range wants {
-			names = append(names, w.name)
+			names = append(names, w.Name)
 		}
-		got := h.v.send("GET", "/v2/"+model+"?limit=20&order=id&exclude_fields=*&include_fields="+url.QueryEscape(python(names)), h.token, "")
+		got := h.v.send("GET", "/v2/"+model+"?limit=20&order=id&exclude_fields=*&include_fields="+url.QueryEscape(verify.Python(names)), h.token, "")
 		var page struct{ Results []json.RawMessage }
 		if err := json.Unmarshal(got.body, &page); err != nil || got.status != 200 {
 			h.t.Errorf("%s: %d %.300s, %v", model, got.status, got.body, err)
 			continue
 		}
-		judge := h.judge(request{role: "admin"})
+		judge := h.judge(verify.Request{User: "admin"})
 		ids, err := judge.search(h.t.Context(), model, nil, "id", 0, 20)
 		if err != nil {
 			h.t.Fatal(err)
@@ -87,11 +88,11 @@ func (h httpReads) typedValues() {
 			}
 			expected := object{}
 			for _, w := range wants {
-				value, err := typedValue(h.s.catalogue(h.t).Model(model).Field(w.name), rows[i].(map[string]any)[w.name])
+				value, err := typedValue(h.s.catalogue(h.t).Model(model).Field(w.Name), rows[i].(map[string]any)[w.Name])
 				if err != nil {
 					h.t.Fatal(err)
 				}
-				expected = append(expected, member{w.name, value})
+				expected = append(expected, member{w.Name, value})
 			}
 			if d := difference(fmt.Sprintf("%s[%d]", model, i), record, expected); d != "" {
 				h.t.Error(d)

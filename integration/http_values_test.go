@@ -9,46 +9,47 @@ import (
 	"strings"
 
 	"lateral/integration/stack"
+	"lateral/reader/verify"
 	"lateral/schema"
 )
 
 // This file compares whole records, as they come over HTTP, with the oracle's.
 
-// path is the request as a client sends it, its fields named one by one.
-func (r request) path() string {
-	query := url.Values{"exclude_fields": {"*"}, "include_fields": {python(items(r.wants))}}
-	if len(r.domain) > 0 {
-		query.Set("filters", python(r.filters()))
+// pathOf is the request as a client sends it, its fields named one by one.
+func pathOf(r verify.Request) string {
+	query := url.Values{"exclude_fields": {"*"}, "include_fields": {verify.Python(verify.Items(r.Wants))}}
+	if len(r.Domain) > 0 {
+		query.Set("filters", verify.Python(r.Filters()))
 	}
-	if len(r.order) > 0 {
-		query.Set("order", strings.Join(r.order, ","))
+	if len(r.Order) > 0 {
+		query.Set("order", strings.Join(r.Order, ","))
 	}
-	if r.offset > 0 {
-		query.Set("offset", fmt.Sprint(r.offset))
+	if r.Offset > 0 {
+		query.Set("offset", fmt.Sprint(r.Offset))
 	}
-	if r.limit > 0 {
-		query.Set("limit", fmt.Sprint(r.limit))
+	if r.Limit > 0 {
+		query.Set("limit", fmt.Sprint(r.Limit))
 	}
-	if len(r.context) > 0 {
-		query.Set("__context__", python(r.context))
+	if len(r.Context) > 0 {
+		query.Set("__context__", verify.Python(r.Context))
 	}
-	path := "/api/" + r.model
+	path := "/api/" + r.Model
 	switch {
-	case r.one && r.field != "":
-		query.Set("search_field", r.field)
-		path += "/" + url.PathEscape(r.value)
-	case r.one:
-		path += fmt.Sprintf("/%d", r.id)
+	case r.One && r.Field != "":
+		query.Set("search_field", r.Field)
+		path += "/" + url.PathEscape(r.Value)
+	case r.One:
+		path += fmt.Sprintf("/%d", r.ID)
 	}
 	return path + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")
 }
 
 // agree reads a page and compares it with what Odoo answers the same user: records, order, keys and
 // values. It returns the way that it was read.
-func (h httpReads) agree(r request) string {
+func (h httpReads) agree(r verify.Request) string {
 	h.t.Helper()
-	r.flat, r.role = true, cmp.Or(r.role, stack.RoleAdmin)
-	got := h.v.send("GET", r.path(), h.token, "")
+	r.Flat, r.User = true, cmp.Or(r.User, stack.RoleAdmin)
+	got := h.v.send("GET", pathOf(r), h.token, "")
 	var page struct {
 		Count   int
 		Results []json.RawMessage
@@ -79,36 +80,36 @@ func (h httpReads) agree(r request) string {
 }
 
 // judge is the oracle of a request's user, in the request's context.
-func (h httpReads) judge(r request) oracle {
+func (h httpReads) judge(r verify.Request) oracle {
 	h.t.Helper()
-	judge, known := h.judges[r.role]
+	judge, known := h.judges[r.User]
 	if !known {
-		judge = h.s.quickJudge(h.t, r.role)
-		h.judges[r.role] = judge
+		judge = h.s.quickJudge(h.t, r.User)
+		h.judges[r.User] = judge
 	}
 	judge.context = maps.Clone(judge.context)
-	maps.Copy(judge.context, r.context)
+	maps.Copy(judge.context, r.Context)
 	return judge
 }
 
 // plain are fields without nested ones; those that the version has not are left out.
-func (h httpReads) plain(model string, names ...string) []want {
+func (h httpReads) plain(model string, names ...string) []verify.Want {
 	h.t.Helper()
 	m := h.s.catalogue(h.t).Model(model)
 	if m == nil {
 		h.t.Fatalf("no model %s", model)
 	}
-	wants := make([]want, 0, len(names)+1)
+	wants := make([]verify.Want, 0, len(names)+1)
 	for _, name := range append([]string{"id"}, names...) {
 		if m.Field(name) != nil {
-			wants = append(wants, want{name: name})
+			wants = append(wants, verify.Want{Name: name})
 		}
 	}
 	return wants
 }
 
-func leaf(path, operator string, value any) []term {
-	return []term{{leaf: []any{path, operator, value}}}
+func leaf(path, operator string, value any) []verify.Term {
+	return []verify.Term{{Leaf: []any{path, operator, value}}}
 }
 
 // values reads every kind of field.
@@ -117,32 +118,32 @@ func (h httpReads) values() {
 	for _, c := range []struct {
 		what string
 		path string // how it must be read
-		r    request
+		r    verify.Request
 	}{
-		{"scalars and relations", "direct", request{model: "sale.order", wants: h.plain("sale.order", "name", "state", "date_order", "create_date",
+		{"scalars and relations", "direct", verify.Request{Model: "sale.order", Wants: h.plain("sale.order", "name", "state", "date_order", "create_date",
 			"amount_total", "currency_rate", "require_signature", "partner_id", "user_id", "company_id", "order_line", "tag_ids", "client_order_ref", "fiscal_position_id")}},
-		{"offset, limit and order", "direct", request{model: "sale.order", offset: 2, limit: 3, order: []string{"amount_total desc", "name"}, wants: h.plain("sale.order", "amount_total")}},
-		{"translated", "direct", request{
-			model: "product.template", context: map[string]any{"lang": "fr_FR"}, limit: 40,
-			wants: h.plain("product.template", "name", "description_sale", "list_price", "uom_id", "categ_id"),
+		{"offset, limit and order", "direct", verify.Request{Model: "sale.order", Offset: 2, Limit: 3, Order: []string{"amount_total desc", "name"}, Wants: h.plain("sale.order", "amount_total")}},
+		{"translated", "direct", verify.Request{
+			Model: "product.template", Context: map[string]any{"lang": "fr_FR"}, Limit: 40,
+			Wants: h.plain("product.template", "name", "description_sale", "list_price", "uom_id", "categ_id"),
 		}},
-		{"translated, in a filter", "direct", request{
-			model: "res.country", context: map[string]any{"lang": "fr_FR"}, domain: leaf("name", "ilike", "allemagne"), wants: h.plain("res.country", "name", "code"),
+		{"translated, in a filter", "direct", verify.Request{
+			Model: "res.country", Context: map[string]any{"lang": "fr_FR"}, Domain: leaf("name", "ilike", "allemagne"), Wants: h.plain("res.country", "name", "code"),
 		}},
-		{"of a company", "", request{model: "res.partner", limit: 30, wants: h.plain("res.partner", "property_payment_term_id", "property_account_receivable_id", "barcode", "credit_limit")}},
-		{"of another company", "", request{
-			model: "product.product", limit: 30, context: map[string]any{"allowed_company_ids": []any{second}},
-			wants: h.plain("product.product", "standard_price", "property_account_income_id", "categ_id"),
+		{"of a company", "", verify.Request{Model: "res.partner", Limit: 30, Wants: h.plain("res.partner", "property_payment_term_id", "property_account_receivable_id", "barcode", "credit_limit")}},
+		{"of another company", "", verify.Request{
+			Model: "product.product", Limit: 30, Context: map[string]any{"allowed_company_ids": []any{second}},
+			Wants: h.plain("product.product", "standard_price", "property_account_income_id", "categ_id"),
 		}},
-		{"delegated", "direct", request{model: "product.product", limit: 40, wants: h.plain("product.product", "default_code", "type", "sale_ok", "categ_id", "active")}},
-		{"delegated to users", "", request{model: "res.users", wants: h.plain("res.users", "login", "name", "email", "partner_id", "company_ids", "active")}},
-		{"archived", "direct", request{model: "res.partner", context: map[string]any{"active_test": false}, domain: leaf("active", "=", false), wants: h.plain("res.partner", "name", "active")}},
-		{"a reference", "", request{model: "ir.ui.menu", limit: 20, domain: leaf("action", "!=", false), wants: h.plain("ir.ui.menu", "name", "action", "parent_id")}},
-		{"binaries in columns", "direct", request{model: "res.company", wants: h.plain("res.company", "name", "logo_web")}},
-		{"binaries in the filestore", "direct", request{model: "res.partner", limit: 4, domain: leaf("image_1920", "!=", false), wants: h.plain("res.partner", "image_128", "avatar_128")[:2]}},
-		{"computed", "hybrid", request{model: "res.partner", limit: 10, wants: h.plain("res.partner", "contact_address", "name", "commercial_company_name")}},
-		{"guarded attachments", "odoo", request{model: "ir.attachment", limit: 5, order: []string{"id"}, wants: h.plain("ir.attachment", "name", "res_model", "res_id", "mimetype", "public")}},
-		{"guarded messages", "odoo", request{model: "mail.message", limit: 5, order: []string{"id desc"}, wants: h.plain("mail.message", "message_type", "model", "res_id", "author_id")}},
+		{"delegated", "direct", verify.Request{Model: "product.product", Limit: 40, Wants: h.plain("product.product", "default_code", "type", "sale_ok", "categ_id", "active")}},
+		{"delegated to users", "", verify.Request{Model: "res.users", Wants: h.plain("res.users", "login", "name", "email", "partner_id", "company_ids", "active")}},
+		{"archived", "direct", verify.Request{Model: "res.partner", Context: map[string]any{"active_test": false}, Domain: leaf("active", "=", false), Wants: h.plain("res.partner", "name", "active")}},
+		{"a reference", "", verify.Request{Model: "ir.ui.menu", Limit: 20, Domain: leaf("action", "!=", false), Wants: h.plain("ir.ui.menu", "name", "action", "parent_id")}},
+		{"binaries in columns", "direct", verify.Request{Model: "res.company", Wants: h.plain("res.company", "name", "logo_web")}},
+		{"binaries in the filestore", "direct", verify.Request{Model: "res.partner", Limit: 4, Domain: leaf("image_1920", "!=", false), Wants: h.plain("res.partner", "image_128", "avatar_128")[:2]}},
+		{"computed", "hybrid", verify.Request{Model: "res.partner", Limit: 10, Wants: h.plain("res.partner", "contact_address", "name", "commercial_company_name")}},
+		{"guarded attachments", "odoo", verify.Request{Model: "ir.attachment", Limit: 5, Order: []string{"id"}, Wants: h.plain("ir.attachment", "name", "res_model", "res_id", "mimetype", "public")}},
+		{"guarded messages", "odoo", verify.Request{Model: "mail.message", Limit: 5, Order: []string{"id desc"}, Wants: h.plain("mail.message", "message_type", "model", "res_id", "author_id")}},
 	} {
 		if path := h.agree(c.r); c.path != "" && path != c.path && path != "" {
 			h.t.Errorf("%s: read by %s, not %s: %s", c.what, path, c.path, c.r)
@@ -152,21 +153,25 @@ func (h httpReads) values() {
 
 // forms reads nested records in every form, as a literal and as JSON.
 func (h httpReads) forms() {
-	one := func(name string, sub ...want) want { return want{name: name, form: schema.OneRecord, sub: sub} }
-	list := func(name string, sub ...want) want { return want{name: name, form: schema.List, sub: sub} }
-	id, name := want{name: "id"}, want{name: "name"}
+	one := func(name string, sub ...verify.Want) verify.Want {
+		return verify.Want{Name: name, Form: schema.OneRecord, Sub: sub}
+	}
+	list := func(name string, sub ...verify.Want) verify.Want {
+		return verify.Want{Name: name, Form: schema.List, Sub: sub}
+	}
+	id, name := verify.Want{Name: "id"}, verify.Want{Name: "name"}
 	taxes := "tax_ids"
 	if h.s.catalogue(h.t).Model("sale.order.line").Field(taxes) == nil {
 		taxes = "tax_id"
 	}
-	for _, wants := range [][]want{
-		{id, one("partner_id", id, name, one("country_id", want{name: "code"}))},
-		{id, list("partner_id", name), list("user_id", want{name: "login"})},
-		{id, list("order_line", id, name, one("product_id", id, one("categ_id", name)), list(taxes, name, want{name: "amount"}), want{name: "price_subtotal"})},
+	for _, wants := range [][]verify.Want{
+		{id, one("partner_id", id, name, one("country_id", verify.Want{Name: "code"}))},
+		{id, list("partner_id", name), list("user_id", verify.Want{Name: "login"})},
+		{id, list("order_line", id, name, one("product_id", id, one("categ_id", name)), list(taxes, name, verify.Want{Name: "amount"}), verify.Want{Name: "price_subtotal"})},
 		{id, one("fiscal_position_id", name), list("payment_term_id", name)},
 	} {
-		if path := h.agree(request{model: "sale.order", wants: wants}); path != "direct" {
-			h.t.Errorf("%s: read by %s", python(items(wants)), path)
+		if path := h.agree(verify.Request{Model: "sale.order", Wants: wants}); path != "direct" {
+			h.t.Errorf("%s: read by %s", verify.Python(verify.Items(wants)), path)
 		}
 	}
 	// In JSON there are no tuples: the field's type decides, and one more pair of brackets asks for the list.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lateral/auth"
+	"lateral/reader/verify"
 	"lateral/schema"
 	"lateral/writer"
 )
@@ -17,13 +18,6 @@ import (
 // This file asks Odoo what it would answer: search, and read level by level, as the user, over
 // XML-RPC. It shares with lateral the transport and the catalogue's types of fields, and nothing of
 // the reader.
-
-// want is one field of a tree to read.
-type want struct {
-	name string
-	form schema.Form
-	sub  []want
-}
 
 // outcome is how a read ended: with records, or with a refusal.
 type outcome struct {
@@ -117,12 +111,12 @@ func int64s(v any) ([]int64, error) {
 
 // objects reads records of a model and returns them by id. flat is the top level of an answer
 // without a preset, whose plain relations are written in another way.
-func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []want, flat bool) (map[int64]object, error) {
+func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []verify.Want, flat bool) (map[int64]object, error) {
 	m := o.catalogue.Model(model)
 	fields := make([]any, 0, len(wants)+1)
 	for _, w := range wants {
-		if w.name != "id" {
-			fields = append(fields, w.name)
+		if w.Name != "id" {
+			fields = append(fields, w.Name)
 		}
 	}
 	if len(fields) == 0 {
@@ -149,31 +143,31 @@ func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []
 		return byID, nil
 	}
 	for _, w := range wants {
-		f := m.Field(w.name)
+		f := m.Field(w.Name)
 		if f == nil {
-			return nil, fmt.Errorf("%s has no field %s", model, w.name)
+			return nil, fmt.Errorf("%s has no field %s", model, w.Name)
 		}
 		values, err := o.column(ctx, f, w, flat, rows)
 		if err != nil {
 			return nil, err
 		}
 		for id := range rows {
-			byID[id] = append(byID[id], member{w.name, values[id]})
+			byID[id] = append(byID[id], member{w.Name, values[id]})
 		}
 	}
 	return byID, nil
 }
 
 // column encodes one field of some records as contract.md has it.
-func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, rows map[int64]map[string]any) (map[int64]any, error) {
+func (o oracle) column(ctx context.Context, f *schema.Field, w verify.Want, flat bool, rows map[int64]map[string]any) (map[int64]any, error) {
 	values := make(map[int64]any, len(rows))
-	named := w.form == schema.Plain && flat && f.Type == schema.Many2one
+	named := w.Form == schema.Plain && flat && f.Type == schema.Many2one
 	if o.total && f.Type.X2many() {
 		if err := o.sortTargets(ctx, f, rows); err != nil {
 			return nil, err
 		}
 	}
-	if w.form == schema.Plain && !named {
+	if w.Form == schema.Plain && !named {
 		for id, row := range rows {
 			value, err := encodePlain(f, flat, row[f.Name])
 			if err != nil {
@@ -190,7 +184,7 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, 
 		if err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", f.Model.Name, f.Name, err)
 		}
-		if w.form == schema.OneRecord && f.Type.X2many() && len(ids) > 1 {
+		if w.Form == schema.OneRecord && f.Type.X2many() && len(ids) > 1 {
 			return nil, errSeveral
 		}
 		targets[id] = ids
@@ -198,11 +192,11 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, 
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	sub := w.sub
+	sub := w.Sub
 	if named {
-		sub = []want{{name: "id"}}
+		sub = []verify.Want{{Name: "id"}}
 		if o.catalogue.Model(f.Comodel).Field("name") != nil {
-			sub = append(sub, want{name: "name"})
+			sub = append(sub, verify.Want{Name: "name"})
 		}
 	}
 	read := o.objects
@@ -221,7 +215,7 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, 
 			}
 		}
 		switch {
-		case w.form == schema.List:
+		case w.Form == schema.List:
 			values[id] = list
 		case len(list) == 0:
 			values[id] = nil
@@ -234,7 +228,7 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w want, flat bool, 
 
 // namedObjects reads the targets of a many2one that flat mode shows with their names. Of those that
 // the user may not read, the id is all that Odoo shows.
-func (o oracle) namedObjects(ctx context.Context, model string, ids []int64, wants []want, _ bool) (map[int64]object, error) {
+func (o oracle) namedObjects(ctx context.Context, model string, ids []int64, wants []verify.Want, _ bool) (map[int64]object, error) {
 	documents := make(map[int64]object, len(ids))
 	for _, id := range ids {
 		documents[id] = object{{"id", float64(id)}}

@@ -5,191 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"lateral/auth"
 	"lateral/reader"
+	"lateral/reader/verify"
 	"lateral/schema"
 	"lateral/writer"
 )
-
-// term is one element of a random domain, in a form that can be shrunk: a leaf, or an operator on
-// terms.
-type term struct {
-	op    string // "&", "|", "!" or empty for a leaf
-	terms []term
-	leaf  []any // path, operator, value
-}
-
-// list writes a term in Odoo's prefix notation.
-func (t term) list() []any {
-	if t.op == "" {
-		return []any{t.leaf}
-	}
-	var list []any
-	for range max(len(t.terms)-1, 1) {
-		list = append(list, t.op)
-	}
-	for _, sub := range t.terms {
-		list = append(list, sub.list()...)
-	}
-	return list
-}
-
-// smaller returns simpler terms, each with one part less.
-func (t term) smaller() []term {
-	if t.op == "" {
-		return nil
-	}
-	smaller := slices.Clone(t.terms)
-	for i, sub := range t.terms {
-		if len(t.terms) > 2 {
-			smaller = append(smaller, term{op: t.op, terms: slices.Delete(slices.Clone(t.terms), i, i+1)})
-		}
-		for _, s := range sub.smaller() {
-			terms := slices.Clone(t.terms)
-			terms[i] = s
-			smaller = append(smaller, term{op: t.op, terms: terms})
-		}
-	}
-	return smaller
-}
-
-// request is one read to compare, in a form that both sides and the shrinker understand.
-type request struct {
-	role    string
-	model   string
-	one     bool
-	id      int64
-	field   string // search_field and its value
-	value   string
-	domain  []term // ANDed
-	order   []string
-	offset  int64
-	limit   int64
-	context map[string]any
-	wants   []want
-	flat    bool // without a preset
-}
-
-func (r request) filters() []any {
-	list := []any{}
-	for _, t := range r.domain {
-		list = append(list, t.list()...)
-	}
-	return list
-}
-
-// String writes the request the way a person would repeat it.
-func (r request) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s as %s", r.model, r.role)
-	switch {
-	case r.one && r.field != "":
-		fmt.Fprintf(&b, " one %s=%q", r.field, r.value)
-	case r.one:
-		fmt.Fprintf(&b, " one id=%d", r.id)
-	}
-	if len(r.domain) > 0 {
-		fmt.Fprintf(&b, " filters=%s", python(r.filters()))
-	}
-	if len(r.order) > 0 {
-		fmt.Fprintf(&b, " order=%q", strings.Join(r.order, ", "))
-	}
-	if r.offset > 0 {
-		fmt.Fprintf(&b, " offset=%d", r.offset)
-	}
-	if r.limit > 0 {
-		fmt.Fprintf(&b, " limit=%d", r.limit)
-	}
-	if len(r.context) > 0 {
-		fmt.Fprintf(&b, " context=%s", python(r.context))
-	}
-	mode := "preset"
-	if r.flat {
-		mode = "flat"
-	}
-	fmt.Fprintf(&b, " %s=%s", mode, python(items(r.wants)))
-	return b.String()
-}
-
-// python writes a value as a Python literal.
-func python(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "None"
-	case bool:
-		if v {
-			return "True"
-		}
-		return "False"
-	case string:
-		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`).Replace(v) + "'"
-	case []any:
-		parts := make([]string, len(v))
-		for i, item := range v {
-			parts[i] = python(item)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case schema.Tuple:
-		parts := make([]string, len(v))
-		for i, item := range v {
-			parts[i] = python(item)
-		}
-		if len(parts) == 1 {
-			return "(" + parts[0] + ",)"
-		}
-		return "(" + strings.Join(parts, ", ") + ")"
-	case map[string]any:
-		var parts []string
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			parts = append(parts, python(key)+": "+python(v[key]))
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
-	}
-	return fmt.Sprint(v)
-}
-
-// items writes a tree in the tuple syntax of contract.md.
-func items(wants []want) schema.Tuple {
-	tuple := make(schema.Tuple, 0, len(wants))
-	for _, w := range wants {
-		switch w.form {
-		case schema.OneRecord:
-			tuple = append(tuple, schema.Tuple{w.name, items(w.sub)})
-		case schema.List:
-			tuple = append(tuple, schema.Tuple{w.name, []any{items(w.sub)}})
-		default:
-			tuple = append(tuple, w.name)
-		}
-	}
-	return tuple
-}
-
-// query is the request as lateral gets it.
-func (r request) query(c *schema.Catalogue) (reader.Query, error) {
-	q := reader.Query{
-		Model: r.model, One: r.one, ID: r.id, SearchField: r.field, SearchValue: r.value,
-		Order: strings.Join(r.order, ", "), Offset: r.offset, Limit: r.limit,
-		Context: r.context, Profile: reader.Classic(),
-	}
-	if len(r.domain) > 0 {
-		q.Filters = r.filters()
-	}
-	if r.flat {
-		q.Exclude = "*"
-		q.Include = []any(items(r.wants))
-		return q, nil
-	}
-	tree, err := schema.ParseTree(c, r.model, items(r.wants))
-	if err != nil {
-		return q, err
-	}
-	q.Preset = &schema.Preset{Model: r.model, ReadAll: tree, ReadOne: tree, Available: true}
-	return q, nil
-}
 
 // lateral answers a request through the reader.
 func (s *stand) lateral(ctx context.Context, who auth.Credentials, q reader.Query) (outcome, error) {
@@ -249,25 +72,25 @@ func refusedBy(err error) (outcome, error) {
 }
 
 // ask answers a request through Odoo. With total, orders are made total by the id, as lateral does.
-func (o oracle) ask(ctx context.Context, r request, total bool) (outcome, error) {
+func (o oracle) ask(ctx context.Context, r verify.Request, total bool) (outcome, error) {
 	domain, err := o.rootDomain(r)
 	if err != nil {
 		return outcome{refusal: refusedInput, text: err.Error()}, nil
 	}
-	limit := r.limit
-	if r.one {
+	limit := r.Limit
+	if r.One {
 		limit = 1
 	}
-	order := strings.Join(r.order, ", ")
+	order := strings.Join(r.Order, ", ")
 	if total {
-		order = o.totalOrder(r.model, order)
+		order = o.totalOrder(r.Model, order)
 	}
-	ids, err := o.search(ctx, r.model, domain, order, r.offset, limit)
+	ids, err := o.search(ctx, r.Model, domain, order, r.Offset, limit)
 	if err != nil {
 		return refusedByOdoo(err)
 	}
 	o.total = total
-	documents, err := o.objects(ctx, r.model, ids, r.wants, r.flat)
+	documents, err := o.objects(ctx, r.Model, ids, r.Wants, r.Flat)
 	if err != nil {
 		return refusedByOdoo(err)
 	}
@@ -278,33 +101,33 @@ func (o oracle) ask(ctx context.Context, r request, total bool) (outcome, error)
 			out.records = append(out.records, document)
 		}
 	}
-	if r.one && len(out.ids) == 0 {
+	if r.One && len(out.ids) == 0 {
 		return outcome{refusal: refusedMissing}, nil
 	}
 	return out, nil
 }
 
 // rootDomain is the domain of the records at the top.
-func (o oracle) rootDomain(r request) ([]any, error) {
+func (o oracle) rootDomain(r verify.Request) ([]any, error) {
 	switch {
-	case r.one && r.field != "":
+	case r.One && r.Field != "":
 		value, err := o.searchValue(r)
-		return []any{[]any{r.field, "=", value}}, err
-	case r.one:
-		return []any{[]any{"id", "=", r.id}}, nil
+		return []any{[]any{r.Field, "=", value}}, err
+	case r.One:
+		return []any{[]any{"id", "=", r.ID}}, nil
 	}
-	return r.filters(), nil
+	return r.Filters(), nil
 }
 
 // searchValue is the value of search_field as its type wants it.
-func (o oracle) searchValue(r request) (any, error) {
-	switch o.catalogue.Model(r.model).Field(r.field).Type {
+func (o oracle) searchValue(r verify.Request) (any, error) {
+	switch o.catalogue.Model(r.Model).Field(r.Field).Type {
 	case schema.Integer, schema.Many2one, schema.Many2oneReference:
 		var n int64
-		_, err := fmt.Sscan(r.value, &n)
+		_, err := fmt.Sscan(r.Value, &n)
 		return n, err
 	}
-	return r.value, nil
+	return r.Value, nil
 }
 
 // totalOrder appends the id to an order, the model's own where there is none.

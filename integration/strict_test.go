@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lateral/reader/verify"
 	"lateral/schema"
 )
 
@@ -24,10 +25,10 @@ const (
 )
 
 // stricter tells why lateral refuses what Odoo answers, "" where there is no good reason.
-func (d *differential) stricter(ctx context.Context, judge oracle, r request, got, odoo outcome) (string, error) {
-	if companies, ok := r.context["allowed_company_ids"].([]any); ok {
+func (d *differential) stricter(ctx context.Context, judge oracle, r verify.Request, got, odoo outcome) (string, error) {
+	if companies, ok := r.Context["allowed_company_ids"].([]any); ok {
 		for _, id := range companies {
-			if n, ok := id.(int64); ok && !slices.Contains(d.companies[r.role], n) {
+			if n, ok := id.(int64); ok && !slices.ContainsFunc(d.own, func(u verify.User) bool { return u.Name == r.User && slices.Contains(u.Companies, n) }) {
 				return strictCompany, nil
 			}
 		}
@@ -35,7 +36,7 @@ func (d *differential) stricter(ctx context.Context, judge oracle, r request, go
 	if above, _, nested := cutLast(got.at, "."); nested && countAt(odoo.records, strings.Split(above, ".")) == 0 {
 		return strictField, nil
 	}
-	r.wants = d.readNested(r.model, r.wants)
+	r.Wants = d.readNested(r.Model, r.Wants)
 	noticed, err := judge.ask(ctx, r, false)
 	if err == nil && noticed.refusal == refusedAccess {
 		return strictID, nil
@@ -84,17 +85,17 @@ func objectsOf(value any) []object {
 
 // readNested asks, of every nested many2one of which only the id is wanted, for one more field, so
 // that Odoo reads the record.
-func (d *differential) readNested(model string, wants []want) []want {
+func (d *differential) readNested(model string, wants []verify.Want) []verify.Want {
 	changed := slices.Clone(wants)
 	for i, w := range wants {
-		f := d.generator.catalogue.Model(model).Field(w.name)
-		if w.form == schema.Plain || f == nil {
+		f := d.known.Model(model).Field(w.Name)
+		if w.Form == schema.Plain || f == nil {
 			continue
 		}
-		changed[i].sub = d.readNested(f.Comodel, w.sub)
-		comodel := d.generator.catalogue.Model(f.Comodel)
-		if f.Type == schema.Many2one && len(w.sub) == 1 && w.sub[0].name == "id" && comodel.Field("create_date") != nil {
-			changed[i].sub = append(changed[i].sub, want{name: "create_date"})
+		changed[i].Sub = d.readNested(f.Comodel, w.Sub)
+		comodel := d.known.Model(f.Comodel)
+		if f.Type == schema.Many2one && len(w.Sub) == 1 && w.Sub[0].Name == "id" && comodel.Field("create_date") != nil {
+			changed[i].Sub = append(changed[i].Sub, verify.Want{Name: "create_date"})
 		}
 	}
 	return changed
@@ -102,26 +103,26 @@ func (d *differential) readNested(model string, wants []want) []want {
 
 // sortComputed brings x2many fields that Odoo computes into an order, since Odoo's code gives them
 // none.
-func (d *differential) sortComputed(r request, records []object) {
-	sortComputed(d.generator.catalogue, r.model, r.wants, records)
+func (d *differential) sortComputed(r verify.Request, records []object) {
+	sortComputed(d.known, r.Model, r.Wants, records)
 }
 
-func sortComputed(c *schema.Catalogue, model string, wants []want, records []object) {
+func sortComputed(c *schema.Catalogue, model string, wants []verify.Want, records []object) {
 	for _, w := range wants {
-		f := c.Model(model).Field(w.name)
+		f := c.Model(model).Field(w.Name)
 		if f == nil || !f.Type.Relational() {
 			continue
 		}
 		for _, record := range records {
 			for _, m := range record {
-				if m.key != w.name {
+				if m.key != w.Name {
 					continue
 				}
-				if list, ok := m.value.([]any); ok && f.Type.X2many() && !direct(f) {
+				if list, ok := m.value.([]any); ok && f.Type.X2many() && !verify.Held(f) {
 					slices.SortFunc(list, func(a, b any) int { return cmp.Compare(idOf(a), idOf(b)) })
 				}
-				if w.form != schema.Plain {
-					sortComputed(c, f.Comodel, w.sub, objectsOf(m.value))
+				if w.Form != schema.Plain {
+					sortComputed(c, f.Comodel, w.Sub, objectsOf(m.value))
 				}
 			}
 		}

@@ -115,7 +115,7 @@ func compileQuery(t *testing.T, f fixtureAccess, q Query, readContext Context) (
 	t.Helper()
 	principal := &auth.Principal{UID: 7, CompanyID: 1, CompanyIDs: []int64{1}, Tz: "Europe/Brussels"}
 	policy := &auth.Policy{Languages: map[string]bool{"en_US": true, "fr_FR": true}}
-	p := &planner{ctx: context.Background(), catalogue: f.catalogue, principal: principal, policy: policy, access: f.access, profile: q.Profile}
+	p := &planner{ctx: context.Background(), catalogue: f.catalogue, principal: principal, policy: policy, access: f.access, gate: ownGate{f.catalogue}, profile: q.Profile}
 	plan, err := p.plan(q, readContext)
 	if err != nil {
 		return nil, nil, err

@@ -22,6 +22,7 @@ type planner struct {
 	principal *auth.Principal
 	policy    *auth.Policy
 	access    accessor
+	gate      gate
 	profile   Profile
 }
 
@@ -36,8 +37,8 @@ func (p *planner) plan(q Query, readContext Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !access.Readable {
-		return nil, denied("the user may not read %s", q.Model)
+	if err := p.gate.model(access); err != nil {
+		return nil, err
 	}
 	items, flat, err := p.items(model, access, q)
 	if err != nil {
@@ -273,14 +274,10 @@ func (p *planner) node(model *schema.Model, access *auth.ModelAccess, item schem
 	if f == nil {
 		return nil, invalid("%s has no field %q", model.Name, item.Name)
 	}
-	// Of a model that the user may not read at all fields_get shows no field. Whether that matters is
-	// known only with the records, of which there may be none; fields for some groups alone are
-	// denied before Odoo looks at any.
-	view, visible := access.Fields[item.Name]
-	if !visible && (access.Readable || groupRestricted(p.catalogue, f)) {
-		return nil, denied("the user may not read the field %s of %s", item.Name, model.Name)
+	if err := p.gate.field(access, f); err != nil {
+		return nil, err
 	}
-	node := &Node{Key: f.Name, Field: f, View: view, Null: p.profile.Null}
+	node := &Node{Key: f.Name, Field: f, View: access.Fields[item.Name], Null: p.profile.Null}
 	switch {
 	case model.SelfRead && groupRestricted(p.catalogue, f):
 		// fields_get shows users what they may read of themselves, which is more than of others
@@ -344,10 +341,13 @@ func (p *planner) name(node *Node, path string) error {
 		return err
 	}
 	items := []schema.Item{{Name: "id"}}
-	if _, visible := access.Fields["name"]; visible && comodel.Field("name") != nil {
+	// Of a model that the user may not read no name is shown, whatever its fields.
+	if _, visible := access.Fields["name"]; (visible || !access.Readable) && comodel.Field("name") != nil {
 		items = append(items, schema.Item{Name: "name"})
 	}
-	node.Sub, err = p.level(comodel, access, items, false, path)
+	named := *p
+	named.gate = openGate{}
+	node.Sub, err = named.level(comodel, access, items, false, path)
 	return err
 }
 

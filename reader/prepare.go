@@ -36,15 +36,8 @@ func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Ca
 		return found, nil
 	}
 	r.deps.Observe.Planned(false)
-	fields := writer.NewUserCaller(r.deps.Odoo, who, readContext.Companies)
-	access := func(model string) (*auth.ModelAccess, error) {
-		a, err := p.Access(ctx, r.deps.Pool, c, model, fields)
-		if err != nil {
-			return nil, asError(err)
-		}
-		return a, nil
-	}
-	planner := &planner{ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), access: access, profile: q.Profile}
+	access := r.accessor(ctx, who, c, p, readContext)
+	planner := &planner{ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), access: access, gate: ownGate{c}, profile: q.Profile}
 	plan, err := planner.plan(q, readContext)
 	if err != nil {
 		return nil, err
@@ -74,6 +67,18 @@ func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Ca
 	}
 	r.cache.put(c, key, made)
 	return made, nil
+}
+
+// accessor returns what tells the compiler and the planner what the user may read of a model.
+func (r *Reader) accessor(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, readContext Context) accessor {
+	fields := writer.NewUserCaller(r.deps.Odoo, who, readContext.Companies)
+	return func(model string) (*auth.ModelAccess, error) {
+		a, err := p.Access(ctx, r.deps.Pool, c, model, fields)
+		if err != nil {
+			return nil, asError(err)
+		}
+		return a, nil
+	}
 }
 
 // computedReason names the fields of a tree that Odoo fills in.

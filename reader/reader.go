@@ -112,23 +112,29 @@ func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Resu
 
 // read is Read without a check.
 func (r *Reader) read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
+	return insist(r, &q, func(requested Context) (*Result, error) { return r.attempt(ctx, who, q, requested) })
+}
+
+// insist makes a read, and makes it anew for as long as it finds that Odoo has signalled changes.
+func insist[T any](r *Reader, q *Query, read func(requested Context) (T, error)) (T, error) {
+	var nothing T
 	requested, err := parseContext(q.Context)
 	if err != nil {
-		return nil, err
+		return nothing, err
 	}
-	if err := r.checkPage(&q); err != nil {
-		return nil, err
+	if err := r.checkPage(q); err != nil {
+		return nothing, err
 	}
 	for attempt := 1; ; attempt++ {
-		result, err := r.attempt(ctx, who, q, requested)
+		result, err := read(requested)
 		if !errors.Is(err, errStale) {
 			if err != nil {
-				return nil, classify(err)
+				return nothing, classify(err)
 			}
 			return result, nil
 		}
 		if attempt == maxAttempts {
-			return nil, changing(err)
+			return nothing, changing(err)
 		}
 	}
 }
@@ -153,21 +159,9 @@ func (r *Reader) checkPage(q *Query) error {
 }
 
 func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, requested Context) (*Result, error) {
-	catalogue, err := r.catalogue(ctx)
+	catalogue, principal, prepared, err := r.planned(ctx, who, &q, requested)
 	if err != nil {
 		return nil, err
-	}
-	principal, err := r.deps.Directory.Principal(ctx, r.deps.Pool, catalogue, who.UID, requested.Companies)
-	if err != nil {
-		return nil, r.unlessStale(ctx, catalogue, nil, asError(err))
-	}
-	if err := r.findPreset(&q, catalogue, principal.Policy()); err != nil {
-		return nil, r.unlessStale(ctx, catalogue, principal, asError(err))
-	}
-	prepared, err := r.prepare(ctx, who, catalogue, principal, q, requested.withUser(principal))
-	if err != nil {
-		// A refusal must not come from what was true before.
-		return nil, r.unlessStale(ctx, catalogue, principal, asError(err))
 	}
 	if prepared.statement == nil {
 		if err := r.unlessStale(ctx, catalogue, principal, nil); err != nil {
@@ -178,6 +172,12 @@ func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, req
 	result, err := r.throughSQL(ctx, who, catalogue, principal, prepared, q)
 	if result != nil {
 		result.Preset = q.Preset
+	}
+	if err != nil && pg.Classify(err) == pg.Denied {
+		// The role may not read a table on the way, such as that of API keys.
+		located := *prepared.plan
+		located.Delegate = "the database role may not read a table that the read needs"
+		return r.throughOdoo(ctx, who, &located, q)
 	}
 	if err != nil && pg.Classify(err) == pg.Undefined {
 		// A table or column has gone that the catalogue still has.
@@ -205,6 +205,27 @@ func (r *Reader) findPreset(q *Query, c *schema.Catalogue, p *auth.Policy) error
 		return &Error{Kind: NotAvailable, Message: "the model is switched off"}
 	}
 	return nil
+}
+
+// planned prepares a query by the current catalogue and principal, which it returns too, and finds its
+// preset. A refusal is never of what was true before: errStale is returned instead.
+func (r *Reader) planned(ctx context.Context, who auth.Credentials, q *Query, requested Context) (*schema.Catalogue, *auth.Principal, *prepared, error) {
+	catalogue, err := r.catalogue(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	principal, err := r.deps.Directory.Principal(ctx, r.deps.Pool, catalogue, who.UID, requested.Companies)
+	if err != nil {
+		return nil, nil, nil, r.unlessStale(ctx, catalogue, nil, asError(err))
+	}
+	if err := r.findPreset(q, catalogue, principal.Policy()); err != nil {
+		return nil, nil, nil, r.unlessStale(ctx, catalogue, principal, asError(err))
+	}
+	made, err := r.prepare(ctx, who, catalogue, principal, *q, requested.withUser(principal))
+	if err != nil {
+		return nil, nil, nil, r.unlessStale(ctx, catalogue, principal, asError(err))
+	}
+	return catalogue, principal, made, nil
 }
 
 // catalogue returns the current catalogue, loading the first.

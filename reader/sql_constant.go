@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"slices"
 	"strings"
 
 	"lateral/schema"
@@ -57,18 +58,45 @@ func (t table) constant(d schema.Domain) (truth, error) {
 // constants folds the terms of an And or Or, of which decisive settles the whole.
 func (t table) constants(terms []schema.Domain, decisive truth) (truth, error) {
 	all := decisive.opposite()
+	open, early := false, false
 	for _, term := range terms {
 		result, err := t.constant(term)
 		if err != nil {
 			return undecided, err
 		}
+		open = open || result == undecided
+		early = early || result == decisive && !late(term)
 		if result == decisive {
 			all = decisive
 		} else if result == undecided && all != decisive {
 			all = undecided
 		}
 	}
+	if all == decisive && open && !early {
+		return undecided, delegate("a term settles the domain no sooner than the others are looked at")
+	}
 	return all, nil
+}
+
+// late reports whether a constant term is one that Odoo settles only in its last pass: hierarchies, and
+// booleans that may be both. In that pass it resolves the fields of the terms beside it too, and fails
+// where it cannot search them (Odoo 19.0: odoo/orm/domains.py, OptimizationLevel.FULL).
+func late(d schema.Domain) bool {
+	switch d := d.(type) {
+	case schema.And:
+		return slices.ContainsFunc(d, late)
+	case schema.Or:
+		return slices.ContainsFunc(d, late)
+	case schema.Not:
+		return late(d.Term)
+	case schema.Condition:
+		if sub, ok := d.Value.(schema.Domain); ok {
+			return late(sub)
+		}
+		list := listOf(d.Value)
+		return d.Op == "child_of" || d.Op == "parent_of" || slices.Contains(list, any(true)) && slices.Contains(list, any(false))
+	}
+	return false
 }
 
 func (t table) constantCondition(d schema.Condition) (truth, error) {

@@ -27,6 +27,8 @@ type Verification struct {
 	Seed uint64 `json:"seed"`
 	// Models holds the verdicts by the model's technical name.
 	Models map[string]ModelVerdict `json:"models"`
+	// Run is what lateral verify needs to print the report again and to go on where it stopped.
+	Run json.RawMessage `json:"run,omitempty"`
 }
 
 // ModelVerdict is what a verification found about reads of one model.

@@ -218,6 +218,9 @@ func (x *XMLRPC) post(ctx context.Context, path, contentType string, body []byte
 		return nil, transportFault(ctx, err, true)
 	}
 	request.Header.Set("Content-Type", contentType)
+	// Without it 19.0 asks PostgreSQL for the list of all databases before every call
+	// (odoo/http.py, _get_session_and_dbname); older Odoos do not know it.
+	request.Header.Set("X-Odoo-Database", x.config.Database)
 	response, err := x.client.Do(request)
 	if err != nil {
 		return nil, transportFault(ctx, err, !connected.Load())

@@ -34,14 +34,7 @@ type service struct {
 
 // newService wires a service. It connects to nothing: what is not there yet shows at the first use.
 func newService(ctx context.Context, s settings, log *slog.Logger) (*service, error) {
-	pool, err := pg.Open(ctx, pg.Config{
-		DSN:                s.Database.DSN,
-		MaxConns:           int32(min(s.Database.MaxConns, 10_000)),
-		StatementTimeout:   s.Database.StatementTimeout,
-		LockTimeout:        s.Database.LockTimeout,
-		ConnectTimeout:     s.Database.ConnectTimeout,
-		TransactionPooling: s.Database.TransactionPooling,
-	})
+	pool, err := openPool(ctx, s.Database)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +97,18 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		return nil, err
 	}
 	return service, nil
+}
+
+// openPool makes the pool of connections to Odoo's PostgreSQL.
+func openPool(ctx context.Context, s databaseSettings) (*pg.Pool, error) {
+	return pg.Open(ctx, pg.Config{
+		DSN:                s.DSN,
+		MaxConns:           int32(min(s.MaxConns, 10_000)),
+		StatementTimeout:   s.StatementTimeout,
+		LockTimeout:        s.LockTimeout,
+		ConnectTimeout:     s.ConnectTimeout,
+		TransactionPooling: s.TransactionPooling,
+	})
 }
 
 // close frees what the service holds, after its server has stopped.

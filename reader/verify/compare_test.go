@@ -1,0 +1,92 @@
+package verify
+
+import (
+	"testing"
+
+	"lateral/schema"
+)
+
+func TestDifferencesAreGraded(t *testing.T) {
+	for name, test := range map[string]struct {
+		sql, rpc string
+		kind     Kind
+	}{
+		"value":           {`{"id":1,"name":"a"}`, `{"id":1,"name":"b"}`, Value},
+		"spelling":        {`{"id":1,"price":5}`, `{"id":1,"price":5.0}`, Value},
+		"field":           {`{"id":1,"name":"a"}`, `{"id":1,"note":"a"}`, Keys},
+		"order of fields": {`{"id":1,"name":"a"}`, `{"name":"a","id":1}`, Keys},
+		"missing line":    {`{"id":1,"lines":[{"id":2}]}`, `{"id":1,"lines":[{"id":2},{"id":3}]}`, Missing},
+		"extra line":      {`{"id":1,"lines":[4,5]}`, `{"id":1,"lines":[4]}`, Extra},
+		"order of lines":  {`{"id":1,"lines":[5,4]}`, `{"id":1,"lines":[4,5]}`, Ordered},
+		"value in a line": {`{"id":1,"lines":[{"id":2,"n":1}]}`, `{"id":1,"lines":[{"id":2,"n":null}]}`, Value},
+		"a list for null": {`{"id":1,"lines":[]}`, `{"id":1,"lines":null}`, Value},
+		"equal":           {`{"id":1,"data":{"a": [1]}}`, `{"id":1,"data":{"a":[1]}}`, ""},
+	} {
+		sql, err := Decode([]byte(test.sql))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rpc, err := Decode([]byte(test.rpc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := difference("record", sql, rpc)
+		var kind Kind
+		if found != nil {
+			kind = kindOf(found)
+		}
+		if kind != test.kind {
+			t.Errorf("%s: %q, want %q", name, kind, test.kind)
+		}
+	}
+}
+
+func TestShrinkKeepsWhatMatters(t *testing.T) {
+	r := Request{
+		User: "demo", Model: "order", Flat: true, Limit: 7, Offset: 2, Order: []string{"name", "id desc"},
+		Context: map[string]any{"lang": "fr_FR", "tz": false},
+		Domain:  []Term{{Op: "|", Terms: []Term{{Leaf: []any{"id", "=", int64(1)}}, {Leaf: []any{"name", "=", "x"}}}}, {Leaf: []any{"id", ">", int64(0)}}},
+		Wants:   []Want{{Name: "id"}, {Name: "name"}, {Name: "line_ids", Form: schema.List, Sub: []Want{{Name: "id"}, {Name: "margin"}}}},
+	}
+	// What is wrong shows only with the language and the name in the domain.
+	wrong := func(r Request) bool {
+		if r.Context["lang"] != "fr_FR" {
+			return false
+		}
+		for _, t := range r.Domain {
+			for _, element := range t.list() {
+				if leaf, ok := element.([]any); ok && leaf[0] == "name" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	got := Shrink(t.Context(), r, wrong).String()
+	if want := "order as demo filters=[['name', '=', 'x']] limit=7 context={'lang': 'fr_FR'} preset=('id',)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestReportCountsWhatWasFound(t *testing.T) {
+	p := NewReport()
+	request := Request{Model: "order", User: "demo"}
+	for i, f := range []finding{
+		{request: request, path: "direct", stored: true, compared: true},
+		{request: request, path: "hybrid", stored: true, reason: "margin", compared: true, verdict: verdict{kind: Leak, text: "shown"}},
+		{request: request, path: "direct", compared: true, verdict: verdict{kind: Value, text: "other"}},
+		{request: request, path: "refused", stored: true, compared: true, verdict: verdict{strict: strictCompany}},
+		{request: request, path: "odoo"},
+		{request: request, path: "direct", verdict: verdict{kind: Value, moving: true}},
+		{request: request, path: "direct", slow: true},
+	} {
+		f.number = i
+		p.add(f)
+	}
+	verdict := p.Models["order"]
+	if p.Next != 7 || p.Reads != 4 || p.Agree != 2 || p.Unsampled != 1 || p.Moving != 1 || p.Slow != 1 ||
+		p.Stored != 2 || p.StoredDirect != 1 || p.Indirect["margin"] != 1 || p.Kinds[Leak] != 1 || len(p.Disagreements) != 2 ||
+		verdict.Reads != 4 || verdict.Agree != 2 || verdict.Differ != 2 || verdict.Leak != 1 || p.Users["demo"] != verdict {
+		t.Errorf("%+v", p)
+	}
+}
