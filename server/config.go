@@ -35,6 +35,12 @@ type Config struct {
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For tells the client's address.
 	TrustedProxies []netip.Prefix
 
+	// IdempotencyLifetime is how long an Idempotency-Key stands for its first answer, of which at most
+	// IdempotencyAnswer bytes are kept. IdempotencyMemory bounds all of them, where they are in memory.
+	IdempotencyLifetime time.Duration
+	IdempotencyAnswer   int
+	IdempotencyMemory   int
+
 	ReadTimeout    time.Duration // of receiving one request
 	WriteTimeout   time.Duration // of sending one piece of an answer, 64 KiB
 	IdleTimeout    time.Duration // between two requests of a connection
@@ -56,11 +62,16 @@ func DefaultConfig() Config {
 		MaxInFlight:     256,
 		BufferSize:      256 << 10,
 		RateBurst:       50,
-		ReadTimeout:     30 * time.Second,
-		WriteTimeout:    30 * time.Second,
-		IdleTimeout:     2 * time.Minute,
-		RequestTimeout:  2 * time.Minute,
-		AccessLog:       true,
+
+		IdempotencyLifetime: 24 * time.Hour,
+		IdempotencyAnswer:   1 << 20,
+		IdempotencyMemory:   64 << 20,
+
+		ReadTimeout:    30 * time.Second,
+		WriteTimeout:   30 * time.Second,
+		IdleTimeout:    2 * time.Minute,
+		RequestTimeout: 2 * time.Minute,
+		AccessLog:      true,
 	}
 }
 
@@ -83,6 +94,9 @@ func (c Config) validate() error {
 	}
 	if c.RatePerToken < 0 || c.RatePerToken > 0 && c.RateBurst < 1 {
 		wrong = append(wrong, errors.New("a rate must not be negative and needs a burst of at least 1"))
+	}
+	if c.IdempotencyLifetime <= 0 || c.IdempotencyAnswer < 0 || c.IdempotencyMemory < 0 {
+		wrong = append(wrong, errors.New("the lifetime of idempotency keys must be positive, and their sizes not negative"))
 	}
 	if strings.ContainsAny(c.CORS, "\r\n\x00") {
 		wrong = append(wrong, errors.New("the CORS value must be one line"))

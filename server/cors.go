@@ -10,7 +10,7 @@ func (s *Server) allowOrigin(header *fasthttp.ResponseHeader) {
 	}
 	header.Set("Access-Control-Allow-Origin", s.config.CORS)
 	if s.config.CORS != "null" {
-		header.Set("Access-Control-Expose-Headers", "X-Read-Path, X-Request-Id, Retry-After")
+		header.Set("Access-Control-Expose-Headers", "X-Read-Path, X-Request-Id, Retry-After, Idempotency-Replayed")
 	}
 }
 
@@ -19,7 +19,7 @@ func (s *Server) preflight(x *exchange) {
 	header := &x.ctx.Response.Header
 	if s.config.CORS != "" && s.config.CORS != "null" {
 		header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
-		header.Set("Access-Control-Allow-Headers", "Access-Token, Authorization, Content-Type, X-Request-Id")
+		header.Set("Access-Control-Allow-Headers", "Access-Token, Authorization, Content-Type, Idempotency-Key, X-Request-Id")
 		header.Set("Access-Control-Max-Age", "600")
 	}
 	x.ctx.Response.SetStatusCode(fasthttp.StatusNoContent)

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"lateral/auth"
+	"lateral/writer"
 )
 
 // contentType is that of every answer but metrics.
@@ -41,10 +42,11 @@ type exchange struct {
 	cause    error  // why the server or what it needs failed; of refusals, which hold what the client sent, nothing
 
 	who       auth.Credentials
-	success   int  // status of an answer without an error
-	slot      bool // holds one of the server's slots
-	streaming bool // the answer is written after the handler has returned
-	status    int  // of a streamed answer, whose response is gone when it ends
+	effects   *writer.Effects // what the request's calls have done; nil: nobody asks
+	success   int             // status of an answer without an error
+	slot      bool            // holds one of the server's slots
+	streaming bool            // the answer is written after the handler has returned
+	status    int             // of a streamed answer, whose response is gone when it ends
 }
 
 func (s *Server) newExchange(ctx *fasthttp.RequestCtx) *exchange {
@@ -110,6 +112,9 @@ func knownMethod(method []byte) string {
 // until relax is called, when the server stops, or with cancel.
 func (x *exchange) context() (ctx context.Context, relax func(), cancel func()) {
 	ctx, stop := context.WithCancelCause(x.s.base)
+	if x.effects != nil {
+		ctx = writer.WithEffects(ctx, x.effects)
+	}
 	relax = func() {}
 	if limit := x.s.config.RequestTimeout; limit > 0 {
 		timer := time.AfterFunc(limit, func() { stop(errRequestTimeout) })

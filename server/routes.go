@@ -48,11 +48,11 @@ func (s *Server) profileRoutes(r *router.Router, p *profile) {
 	}
 
 	handle("GET", "/{model}", s.onModel(s.readAll))
-	handle("POST", "/{model}", s.onModel(s.create))
+	handle("POST", "/{model}", s.onModel(s.idempotent(s.create)))
 	handle("GET", "/{model}/{id}", s.onModel(s.readOne))
-	handle("PUT", "/{model}/{id}", s.onModel(s.update))
-	handle("DELETE", "/{model}/{id}", s.onModel(s.remove))
-	handle("PUT", "/{model}/{id}/{method}", s.onModel(s.call))
+	handle("PUT", "/{model}/{id}", s.onModel(s.idempotent(s.update)))
+	handle("DELETE", "/{model}/{id}", s.onModel(s.idempotent(s.remove)))
+	handle("PUT", "/{model}/{id}/{method}", s.onModel(s.idempotent(s.call)))
 }
 
 // plain frames a handler that always runs, however busy the server is.

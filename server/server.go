@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"lateral/auth"
+	"lateral/kv"
 	"lateral/reader"
 	"lateral/schema"
 	"lateral/writer"
@@ -103,7 +104,8 @@ func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 
-// Deps is what a Server works with. Catalogue, Presets, PresetStore and Logins may be nil.
+// Deps is what a Server works with. Catalogue, Presets, PresetStore, Logins,
+// Answers and Secret may be nil.
 type Deps struct {
 	Reader Reader
 	Odoo   Authenticator
@@ -114,6 +116,11 @@ type Deps struct {
 	Tokens  Tokens
 	Logins  LoginGuard
 	Users   Users
+	// Answers keeps the first answers of idempotency keys; nil: in memory.
+	Answers kv.Cells
+	// Secret is what they are sealed under: at least 16 random bytes that all processes know and
+	// the store does not; nil: some of this process.
+	Secret func(ctx context.Context) ([]byte, error)
 	// Catalogue returns the present catalogue, or nil. It only decides which of two errors is told first; whether a model exists is the reader's to say.
 	Catalogue func() *schema.Catalogue
 	// Catalogues returns the present catalogue and loads the first; writes are checked against it.
@@ -139,6 +146,7 @@ type Server struct {
 	slots   chan struct{} // one entry per request being worked on; nil: no limit
 	rate    *rateLimit    // nil: no limit
 	buffers sync.Pool     // *[]byte, for pages that may fit into one answer
+	answers *answers
 	ready   *readiness
 
 	// base ends when Shutdown gives up waiting: what still runs then is stopped.
@@ -169,6 +177,7 @@ func New(deps Deps, config Config) (*Server, error) {
 	if config.RatePerToken > 0 {
 		s.rate = newRateLimit(config.RatePerToken, config.RateBurst)
 	}
+	s.answers = newAnswers(deps, config)
 	s.ready = newReadiness(deps.Checks, s.log)
 	s.handler = s.routes()
 	s.http = &fasthttp.Server{

@@ -63,7 +63,7 @@ func (x *XMLRPC) ExecuteJSON(ctx context.Context, who auth.Credentials, model, m
 	c := call{model: model, method: method, uid: who.UID, secret: who.Secret}
 	began := time.Now()
 	result, err := x.roundTripJSON(ctx, who, c, args, kwargs)
-	x.observe(c, began, err)
+	x.observe(ctx, c, began, err)
 	return result, err
 }
 

@@ -142,12 +142,16 @@ func (x *XMLRPC) Version(ctx context.Context) (string, error) {
 func (x *XMLRPC) do(ctx context.Context, service, rpc string, c call, params ...any) (any, error) {
 	began := time.Now()
 	result, err := x.roundTrip(ctx, service, rpc, c, params)
-	x.observe(c, began, err)
+	x.observe(ctx, c, began, err)
 	return result, err
 }
 
-// observe tells the observer of a call that has ended.
-func (x *XMLRPC) observe(c call, began time.Time, err error) {
+// observe tells the observer of a call that has ended, and its context where it is one that may
+// change something.
+func (x *XMLRPC) observe(ctx context.Context, c call, began time.Time, err error) {
+	if c.model != "" && !repeatable[c.method] {
+		Note(ctx, err)
+	}
 	if x.config.Observe == nil {
 		return
 	}

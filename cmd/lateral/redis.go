@@ -60,6 +60,14 @@ func tokenStore(redis *kv.Redis, limit int) auth.Store {
 	return auth.NewRedis(redis)
 }
 
+// answerCells keep the first answers of idempotency keys.
+func answerCells(redis *kv.Redis, limit int) kv.Cells {
+	if redis == nil {
+		return kv.NewMemory(limit, time.Now)
+	}
+	return redis.Cells("answer")
+}
+
 // tokenChecks are what the store of tokens adds to readiness.
 func tokenChecks(redis *kv.Redis) []server.Check {
 	if redis == nil {

@@ -33,10 +33,11 @@ type settings struct {
 
 	TrustedProxies string `koanf:"trusted_proxies" help:"addresses and networks, with commas between them, of proxies whose X-Forwarded-For is believed"`
 
-	Redis  redisSettings `koanf:"redis"`
-	Login  loginSettings `koanf:"login"`
-	Limits limitSettings `koanf:"limits"`
-	Log    logSettings   `koanf:"log"`
+	Redis       redisSettings       `koanf:"redis"`
+	Login       loginSettings       `koanf:"login"`
+	Idempotency idempotencySettings `koanf:"idempotency"`
+	Limits      limitSettings       `koanf:"limits"`
+	Log         logSettings         `koanf:"log"`
 }
 
 type shadowSettings struct {
@@ -74,6 +75,12 @@ type redisSettings struct {
 	Prefix        string        `koanf:"prefix" help:"beginning of all names in Redis"`
 	Timeout       time.Duration `koanf:"timeout" help:"longest time of connecting to Redis, and of one command"`
 	PoolSize      int           `koanf:"pool_size" help:"connections to Redis"`
+}
+
+type idempotencySettings struct {
+	Lifetime time.Duration `koanf:"lifetime" help:"how long an Idempotency-Key stands for its first answer"`
+	Answer   int           `koanf:"answer" help:"longest answer that is kept for an Idempotency-Key, in bytes"`
+	Memory   int           `koanf:"memory" help:"bytes of all answers that are kept, without Redis; beyond, new keys are refused"`
 }
 
 type loginSettings struct {
@@ -126,6 +133,9 @@ func defaults() settings {
 		Redis:                 redisSettings{Port: 6379, Prefix: "lateral:", Timeout: 2 * time.Second, PoolSize: max(16, 8*runtime.NumCPU())},
 		Login: loginSettings{
 			AccountFailures: 5, AddressFailures: 20, Window: 15 * time.Minute, Delay: time.Second, MaxDelay: time.Minute,
+		},
+		Idempotency: idempotencySettings{
+			Lifetime: http.IdempotencyLifetime, Answer: http.IdempotencyAnswer, Memory: http.IdempotencyMemory,
 		},
 		Limits: limitSettings{
 			Body: http.MaxBody, Header: http.MaxHeader, Connections: http.MaxConns, InFlight: http.MaxInFlight,
@@ -187,7 +197,8 @@ func (s settings) http() server.Config {
 		proxies = nil // trust nobody
 	}
 	return server.Config{
-		TrustedProxies:  proxies,
+		TrustedProxies:      proxies,
+		IdempotencyLifetime: s.Idempotency.Lifetime, IdempotencyAnswer: s.Idempotency.Answer, IdempotencyMemory: s.Idempotency.Memory,
 		AccessLifetime:  time.Duration(s.AccessTokenExpiresIn) * time.Second,
 		RefreshLifetime: time.Duration(s.RefreshTokenExpiresIn) * time.Second,
 		CORS:            s.CORS,

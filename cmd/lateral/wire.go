@@ -72,6 +72,8 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Caller:     odoo,
 		Methods:    writer.NewMethods(odoo, time.Now),
 		Tokens:     auth.NewTokens(tokenStore(redis, s.MaxTokens), time.Now),
+		Answers:    answerCells(redis, s.Idempotency.Memory),
+		Secret:     source.secret,
 		Logins:     auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
 		Users:      source,
 		Catalogue:  source.holder.Current,
@@ -185,6 +187,20 @@ func (s *source) User(ctx context.Context, uid int64) (server.User, error) {
 		return server.User{}, asReadError(err)
 	}
 	return server.User{Lang: p.Lang, Tz: p.Tz, CompanyID: p.DefaultCompany}, nil
+}
+
+// secret returns the database's own random secret, which Odoo makes with it and signs with (14.0, 19.0:
+// odoo/addons/base/models/ir_config_parameter.py). All processes know it, and a Redis does not.
+func (s *source) secret(ctx context.Context) ([]byte, error) {
+	var value string
+	err := s.pool.QueryRow(ctx, `SELECT value FROM ir_config_parameter WHERE key = 'database.secret'`).Scan(&value)
+	switch {
+	case err != nil:
+		return nil, asReadError(fmt.Errorf("read database.secret: %w", err))
+	case len(value) < 16:
+		return nil, errors.New("the parameter database.secret of Odoo is too short to seal with")
+	}
+	return []byte(value), nil
 }
 
 func (s *source) probeDatabase(ctx context.Context) error {
