@@ -60,10 +60,10 @@ func tokenStore(redis *kv.Redis, limit int) auth.Store {
 	return auth.NewRedis(redis)
 }
 
-// answerCells keep the first answers of idempotency keys.
-func answerCells(redis *kv.Redis, limit int) kv.Cells {
+// answerCells keep the first answers of idempotency keys. Without Redis it is the server's memory.
+func answerCells(redis *kv.Redis) kv.Cells {
 	if redis == nil {
-		return kv.NewMemory(limit, time.Now)
+		return nil
 	}
 	return redis.Cells("answer")
 }

@@ -72,7 +72,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Caller:     odoo,
 		Methods:    writer.NewMethods(odoo, time.Now),
 		Tokens:     auth.NewTokens(tokenStore(redis, s.MaxTokens), time.Now),
-		Answers:    answerCells(redis, s.Idempotency.Memory),
+		Answers:    answerCells(redis),
 		Secret:     source.secret,
 		Logins:     auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
 		Users:      source,
