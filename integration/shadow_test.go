@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -152,6 +153,7 @@ func (s *stand) checkedReader(t testing.TB) (*reader.Reader, *outcomes, *reader.
 	r := reader.New(reader.Deps{
 		Pool: pool, Catalogues: schema.NewHolder(load, time.Minute), Odoo: s.odoo, Filestore: s.Filestore,
 		Directory: auth.NewDirectory(auth.DirectoryConfig{}),
+		Log:       slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Observe:   seen, Trust: trust, Shadow: reader.ShadowConfig{Share: 1, Rate: 1000, Trip: 1},
 	})
 	t.Cleanup(func() {

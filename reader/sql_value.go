@@ -49,6 +49,12 @@ func (t table) json(n *Node) (string, error) {
 		}
 		return "coalesce(" + v.sql + ", 0)", nil
 	case schema.Float, schema.Monetary:
+		if f.Column == "" && (v.typ == "numeric" || v.column.CompanyDependent) && t.scope.c.catalogue.Features.InexactRounding {
+			// What is fetched from a column is as it is there; what a related or company-dependent field
+			// takes over is rounded to its digits once more (Odoo 14.0: odoo/fields.py, Float.convert_to_cache;
+			// odoo/tools/float_utils.py, float_round).
+			return "", delegate("%s.%s is rounded by Odoo", t.model.Name, f.Name)
+		}
 		return numberJSON(v), nil
 	case schema.Char, schema.Text, schema.HTML, schema.Selection:
 		return textJSON(v, n.Null), nil

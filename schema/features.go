@@ -40,6 +40,9 @@ type Features struct {
 	LastUpdate bool
 	// CheckedMany2many: reading a many2many checks the comodel's ACL (19.0).
 	CheckedMany2many bool
+	// InexactRounding: rounding to digits ends in a multiplication by 0.01 and the like, which makes
+	// 32.8 into 32.800000000000004 (14.0; taken for all up to 18.0, which were not looked at).
+	InexactRounding bool
 	// OrderKeywords: orders may say nulls first and nulls last (17.0+).
 	OrderKeywords bool
 	// StrictOrder: unsortable fields in an order are an error, not ignored (18.0+).
@@ -60,6 +63,7 @@ func FeaturesOf(series string) Features {
 		ActiveCompanies:      major >= 16,
 		LastUpdate:           major <= 17,
 		CheckedMany2many:     major >= 19,
+		InexactRounding:      major <= 18,
 		OrderKeywords:        major >= 17,
 		StrictOrder:          major >= 18,
 		ClosedGroups:         major >= 19,
