@@ -159,3 +159,6 @@ func describeFields(ctx context.Context, c *schema.Catalogue, m *schema.Model, f
 	}
 	return views, nil
 }
+
+// Readable reports whether the model's ACL lets the principal read it.
+func (p *Principal) Readable(model string) bool { return p.policy.readable(p, model) }

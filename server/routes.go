@@ -8,7 +8,7 @@ import (
 )
 
 // reserved are first segments of paths that are no models.
-var reserved = map[string]bool{"auth": true, "report": true}
+var reserved = map[string]bool{"auth": true, "report": true, "openapi.json": true}
 
 // routes builds the table of routes, the same for every profile.
 func (s *Server) routes() fasthttp.RequestHandler {
@@ -23,6 +23,9 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		s.profileRoutes(r, p)
 	}
 	s.studioRoutes(r)
+	if s.deps.Describer != nil {
+		s.docsRoutes(r)
+	}
 	for method, register := range map[string]func(string, fasthttp.RequestHandler){"GET": r.GET, "HEAD": r.HEAD} {
 		register("/healthz", s.plain("/healthz", method, s.healthz))
 		register("/readyz", s.plain("/readyz", method, s.readyz))
@@ -42,6 +45,9 @@ func (s *Server) profileRoutes(r *router.Router, p *profile) {
 	handle("POST", "/auth/refresh_token", s.refreshToken)
 	handle("POST", "/auth/delete_tokens", s.deleteTokens)
 
+	if s.deps.Describer != nil {
+		handle("GET", "/openapi.json", s.openAPI)
+	}
 	for _, method := range []string{"GET", "PUT"} {
 		handle(method, "/report/get_pdf", s.getPDF)
 		handle(method, "/report/{other}", s.noReport)
@@ -95,7 +101,7 @@ func (s *Server) onModel(handler func(*exchange)) func(*exchange) {
 // verbs are those of the paths below reserved words.
 var verbs = map[string]string{
 	"auth/get_tokens": "GET, POST, OPTIONS", "auth/refresh_token": "POST, OPTIONS", "auth/delete_tokens": "POST, OPTIONS",
-	"report/get_pdf": "GET, PUT, OPTIONS",
+	"report/get_pdf": "GET, PUT, OPTIONS", "openapi.json": "GET, OPTIONS",
 }
 
 // noVerb answers a verb that its path has not. Below a reserved word, the router's idea of what a

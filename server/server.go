@@ -104,7 +104,7 @@ func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 
-// Deps is what a Server works with. Catalogue, Presets, PresetStore, Logins,
+// Deps is what a Server works with. Catalogue, Presets, Describer, PresetStore, Logins,
 // Answers and Secret may be nil.
 type Deps struct {
 	Reader Reader
@@ -128,6 +128,10 @@ type Deps struct {
 	// Presets returns the preset of a model as it is now, or nil; reads have theirs from the Reader.
 	// Where it fails nothing is done, since a preset may close its model.
 	Presets func(ctx context.Context, model string) (*schema.Preset, error)
+	// Describer tells what openapi.json and /docs show; nil: there are none.
+	Describer Describer
+	// Version is that of the API in openapi.json.
+	Version string
 	// PresetStore is where administrators edit presets; nil: nowhere.
 	PresetStore PresetStore
 	Checks      []Check

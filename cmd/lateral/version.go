@@ -19,6 +19,14 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// moduleVersion is the version alone.
+func moduleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
 // versionText tells what the Go tool has written into the binary.
 func versionText() string {
 	info, ok := debug.ReadBuildInfo()

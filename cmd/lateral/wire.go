@@ -79,6 +79,8 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Catalogue:  source.holder.Current,
 		Catalogues: current.catalogue,
 		Presets:    current.preset,
+		Describer:  read,
+		Version:    moduleVersion(),
 		PresetStore: &presetStore{
 			current: current, pool: pool, directory: source.directory, caller: odoo,
 		},

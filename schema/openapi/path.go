@@ -1,0 +1,127 @@
+package openapi
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// parameters are those that several operations share.
+func parameters(typed bool) object {
+	query := func(name, text string, s object) object {
+		return object{"name": name, "in": "query", "description": text, "schema": s}
+	}
+	text := object{"type": "string"}
+	all := object{
+		"filters":        query("filters", "An Odoo domain: [('name', 'like', 'x'), ('active', '=', True)]", text),
+		"order":          query("order", "Fields to sort by: name desc, id", text),
+		"offset":         query("offset", "Records to skip.", object{"type": "integer", "minimum": 0}),
+		"limit":          query("limit", "Records of a page; all without it.", object{"type": "integer", "minimum": 0}),
+		"include_fields": query("include_fields", "Fields to add, nested ones in the syntax of schemas: ['name', ('partner_id', ('id', 'city'))]. What is nested has another shape than described here.", text),
+		"exclude_fields": query("exclude_fields", "Fields to leave out; * leaves the id alone.", text),
+		"search_field":   query("search_field", "The field that the path's id is matched with.", text),
+		"context":        query("__context__", "Merged over the user's context: {'lang': 'fr_FR', 'active_test': False}", text),
+		"record":         object{"name": "id", "in": "path", "required": true, "description": "The record's id, or with search_field a value of that field.", "schema": text},
+		"records": object{
+			"name": "id", "in": "path", "required": true, "description": "Ids of records, with commas between them.",
+			"schema": object{"type": "string", "pattern": `^\d+(,\d+)*$`},
+		},
+		"method": object{
+			"name": "method", "in": "path", "required": true, "description": "A public method of the model.",
+			"schema": object{"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"},
+		},
+	}
+	if typed {
+		all["count"] = query("count", "Adds the number of records on all pages, taken in the same snapshot.",
+			object{"type": "string", "enum": []string{"true", "exact", "planned", "false", "none"}})
+	}
+	return all
+}
+
+// failures are the statuses, classic and typed, that operations can fail with beside those that all
+// share, by the keys of a preset's success codes.
+var failures = map[string][2][]int{
+	"read_all":    {{409}, {403, 422}},
+	"read_one":    {{404, 409}, {403, 404, 409, 422}},
+	"create_one":  {{409}, {403, 422}},
+	"update_one":  {{409}, {403, 422}},
+	"delete_one":  {{409}, {403, 422}},
+	"call_method": {{409}, {403, 422}},
+}
+
+// commonFailures are the statuses that every operation on a model can fail with.
+var commonFailures = []int{400, 401, 404, 413, 429, 500, 501, 503, 504}
+
+func (w *writer) modelPaths(m *Model) {
+	name := m.Model.Name
+	path := w.in.Base + "/" + name
+	reading := []string{"include_fields", "exclude_fields", "context"}
+	all := append([]string{"filters", "order", "offset", "limit"}, reading...)
+	if w.in.Typed {
+		all = append(all, "count")
+	}
+	page := ref("schemas", name+".page")
+	readAll := w.operation(m, "read_all", "Read all", all, page)
+	example(readAll, m.ReadAll, func(record json.RawMessage) any {
+		return object{"count": 1, "results": []any{record}}
+	})
+	readOne := w.operation(m, "read_one", "Read one", append([]string{"record", "search_field"}, reading...), ref("schemas", name))
+	example(readOne, m.ReadOne, func(record json.RawMessage) any { return record })
+
+	create := w.operation(m, "create_one", "Create one", nil, ref("schemas", name+".created"))
+	create["requestBody"] = jsonBody(ref("schemas", name+".input"))
+	update := w.operation(m, "update_one", "Update one or many", []string{"records"}, ref("schemas", "nothing"))
+	update["requestBody"] = jsonBody(ref("schemas", name+".input"))
+	remove := w.operation(m, "delete_one", "Delete one or many", []string{"records"}, ref("schemas", "nothing"))
+	call := w.operation(m, "call_method", "Call a method", []string{"records", "method"}, object{"description": "What the method returns."})
+	call["requestBody"] = jsonBody(object{
+		"type": "object", "description": "The method's named arguments.",
+		"properties": object{"__context__": object{"type": "object"}},
+	})
+
+	w.paths[path] = object{"get": readAll, "post": create}
+	w.paths[path+"/{id}"] = object{"get": readOne, "put": update, "delete": remove}
+	w.paths[path+"/{id}/{method}"] = object{"put": call}
+}
+
+// operation describes one operation of a model.
+func (w *writer) operation(m *Model, key, summary string, parameters []string, answer object) object {
+	list := make([]object, len(parameters))
+	for i, name := range parameters {
+		list[i] = ref("parameters", name)
+	}
+	status := 200
+	if w.in.Typed && key == "create_one" {
+		status = 201
+	}
+	if m.Preset != nil && m.Preset.SuccessCodes[key] != 0 {
+		status = m.Preset.SuccessCodes[key]
+	}
+	responses := object{strconv.Itoa(status): object{"description": "Done.", "content": jsonContent(answer)}}
+	profile := 0
+	if w.in.Typed {
+		profile = 1
+	}
+	for _, status := range append(commonFailures[:len(commonFailures):len(commonFailures)], failures[key][profile]...) {
+		responses[strconv.Itoa(status)] = ref("responses", strconv.Itoa(status))
+	}
+	return object{
+		"operationId": m.Model.Name + "." + key, "summary": summary + ": " + m.Label, "tags": []string{m.Model.Name},
+		"parameters": list, "responses": responses,
+	}
+}
+
+func jsonContent(s object) object { return object{"application/json": object{"schema": s}} }
+
+func jsonBody(s object) object { return object{"content": jsonContent(s)} }
+
+// example adds a record to the answers of an operation.
+func example(operation object, record json.RawMessage, whole func(json.RawMessage) any) {
+	if record == nil {
+		return
+	}
+	for _, response := range operation["responses"].(object) {
+		if content, ok := response.(object)["content"].(object); ok {
+			content["application/json"].(object)["example"] = whole(record)
+		}
+	}
+}
