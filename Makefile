@@ -56,7 +56,7 @@ fuzz: ## fuzz every fuzz target for FUZZTIME each
 		dir=$$($(GO) list -f '{{.Dir}}' $$package); \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$dir/*_test.go 2>/dev/null); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel $(FUZZERS) $$package; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s -parallel $(FUZZERS) $$package; \
 		done; done
 
 clean: ## remove what was built
