@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 )
 
 // Credentials are what Odoo's RPC wants of a user. Secret is a password or an API key; it is kept
@@ -12,6 +13,12 @@ type Credentials struct {
 	UID    int64
 	Login  string
 	Secret string `json:"-"`
+
+	// Token is the name under which the access token is stored that the user came with, and Expires
+	// when it ends; both are zero where there is none, Expires also where it never ends. What is
+	// kept for a user between requests is kept under Token.
+	Token   Key       `json:"-"`
+	Expires time.Time `json:"-"`
 }
 
 // String names the user without the secret.

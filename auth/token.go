@@ -32,14 +32,19 @@ type Grant struct {
 // hashed and the hash is looked up, so timing tells at most something of a hash that the guesser
 // knows anyway, and the seal is verified in constant time.
 type Tokens struct {
-	store Store
-	now   func() time.Time
+	store   Store
+	now     func() time.Time
+	revoked func(Key)
 }
 
 // NewTokens returns tokens kept in store, which expire by the clock now.
 func NewTokens(store Store, now func() time.Time) *Tokens {
-	return &Tokens{store: store, now: now}
+	return &Tokens{store: store, now: now, revoked: func(Key) {}}
 }
+
+// OnRevoke has told called with the name of each access token that is revoked here, rather than
+// expires or is revoked by another process. It must be set before the first use.
+func (t *Tokens) OnRevoke(told func(access Key)) { t.revoked = told }
 
 // Issue hands out a pair of tokens for a user. A lifetime of 0 means no expiry, and the refresh
 // token lives at least as long as the access token. Earlier tokens of the user stay valid.
@@ -88,7 +93,7 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 	if !ok {
 		return "", 0, ErrInvalidToken
 	}
-	who, err := t.openValid(refreshToken, token, key, sealed)
+	who, _, err := t.openValid(refreshToken, token, key, sealed)
 	if err != nil {
 		return "", 0, err
 	}
@@ -98,7 +103,7 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 	}
 	// The old access token goes first: were it last, a store that fails in between would leave it
 	// alive without anything that names it.
-	if err := t.store.Delete(ctx, old); err != nil {
+	if err := t.revokeAccess(ctx, old); err != nil {
 		return "", 0, fmt.Errorf("revoke the replaced access token: %w", err)
 	}
 	// Swap fails where the refresh token was revoked meanwhile; the new access token, which
@@ -109,7 +114,7 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 		return "", 0, errors.Join(notStored("renew an access token", err), t.store.Delete(ctx, bearerKey))
 	}
 	if raced, _, ok := splitRefreshEntry(replaced); ok && raced != old {
-		if err := t.store.Delete(ctx, raced); err != nil {
+		if err := t.revokeAccess(ctx, raced); err != nil {
 			return "", 0, fmt.Errorf("revoke an access token of a refresh at the same time: %w", err)
 		}
 	}
@@ -134,12 +139,19 @@ func (t *Tokens) Revoke(ctx context.Context, token string) error {
 			return fmt.Errorf("revoke a refresh token: %w", err)
 		}
 		if access, _, ok := splitRefreshEntry(entry); ok {
-			if err := t.store.Delete(ctx, access); err != nil {
+			if err := t.revokeAccess(ctx, access); err != nil {
 				return fmt.Errorf("revoke an access token: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// revokeAccess makes the access token of a name invalid.
+func (t *Tokens) revokeAccess(ctx context.Context, access Key) error {
+	err := t.store.Delete(ctx, access)
+	t.revoked(access)
+	return err
 }
 
 // Resolve returns the credentials behind an access token. It fails with ErrInvalidToken, and with
@@ -153,7 +165,12 @@ func (t *Tokens) Resolve(ctx context.Context, token string) (Credentials, error)
 	if err != nil {
 		return Credentials{}, notStored("read an access token", err)
 	}
-	return t.openValid(accessToken, token, key, sealed)
+	who, expires, err := t.openValid(accessToken, token, key, sealed)
+	if err != nil {
+		return Credentials{}, err
+	}
+	who.Token, who.Expires = key, expires
+	return who, nil
 }
 
 func (t *Tokens) putAccess(ctx context.Context, token string, who Credentials, lifetime time.Duration) error {
@@ -169,15 +186,12 @@ func (t *Tokens) putAccess(ctx context.Context, token string, who Credentials, l
 
 // openValid opens an entry and judges its expiry by our own clock, so that neither a store's
 // laziness nor its clock lengthens a token's life.
-func (t *Tokens) openValid(kind tokenKind, token string, key Key, sealed []byte) (Credentials, error) {
-	who, expires, err := open(kind, token, key, sealed)
-	if err != nil {
-		return Credentials{}, ErrInvalidToken
+func (t *Tokens) openValid(kind tokenKind, token string, key Key, sealed []byte) (who Credentials, expires time.Time, err error) {
+	who, expires, err = open(kind, token, key, sealed)
+	if err != nil || !expires.IsZero() && !t.now().Before(expires) {
+		return Credentials{}, time.Time{}, ErrInvalidToken
 	}
-	if !expires.IsZero() && !t.now().Before(expires) {
-		return Credentials{}, ErrInvalidToken
-	}
-	return who, nil
+	return who, expires, nil
 }
 
 func (t *Tokens) expiry(lifetime time.Duration) time.Time {

@@ -317,3 +317,29 @@ func BenchmarkResolve(b *testing.B) {
 		}
 	}
 }
+
+// Ensure a token's user is known by the token's name and end, and that its name is told when it is
+// revoked: by a refresh, and with its refresh token.
+func TestTokenName(t *testing.T) {
+	ctx := context.Background()
+	now := time.Unix(1_000_000, 0)
+	tokens := NewTokens(NewMemory(10, func() time.Time { return now }), func() time.Time { return now })
+	told := map[Key]bool{}
+	tokens.OnRevoke(func(access Key) { told[access] = true })
+	grant, err := tokens.Issue(ctx, alice, time.Minute, time.Hour)
+	require.NoError(t, err)
+	who, err := tokens.Resolve(ctx, grant.AccessToken)
+	require.NoError(t, err)
+	require.NotEqual(t, Key{}, who.Token)
+	require.True(t, who.Expires.Equal(now.Add(time.Minute)))
+	require.Empty(t, told)
+	renewed, _, err := tokens.Refresh(ctx, grant.RefreshToken, 0)
+	require.NoError(t, err)
+	require.True(t, told[who.Token])
+	again, err := tokens.Resolve(ctx, renewed)
+	require.NoError(t, err)
+	require.NotEqual(t, who.Token, again.Token)
+	require.True(t, again.Expires.IsZero())
+	require.NoError(t, tokens.Revoke(ctx, grant.RefreshToken))
+	require.True(t, told[again.Token])
+}

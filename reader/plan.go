@@ -121,4 +121,7 @@ const (
 	ReferenceID
 	// ReferenceIDs: a reference as [id] or null.
 	ReferenceIDs
+	// Place: a binary field as a description of where its content lies, see contentPlace; as base64
+	// text where Odoo alone has it.
+	Place
 )

@@ -48,6 +48,7 @@ func (p *planner) plan(q Query, readContext Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	root.place(q.Content)
 	plan := &Plan{
 		Catalogue: p.catalogue, Principal: p.principal, Root: root, Context: readContext,
 		Order: q.Order, Offset: q.Offset, Limit: q.Limit,
@@ -183,6 +184,10 @@ func byID(model *schema.Model, q Query) schema.Domain {
 // items returns the fields to read at the top level, and whether they are in flat mode
 // (contract, section 5).
 func (p *planner) items(model *schema.Model, access *auth.ModelAccess, q Query) ([]schema.Item, bool, error) {
+	if q.Content != "" {
+		items, err := contentItems(model, access, q.Content)
+		return items, false, err
+	}
 	items, flat := p.preset(q), false
 	if items == nil {
 		items, flat = p.defaultItems(model, access, q.One), true

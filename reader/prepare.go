@@ -152,6 +152,7 @@ func cacheKey(p *auth.Principal, q Query, c Context) string {
 	if q.One {
 		text("one")
 		b.WriteString(strconv.FormatBool(q.Created))
+		text(q.Content)
 		if q.SearchField != "" {
 			text(q.SearchField)
 			text(q.SearchValue)

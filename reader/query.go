@@ -17,6 +17,9 @@ type Query struct {
 	// Created reads the record of ID as the answer of a create: with the preset's fields for that,
 	// and also where it is archived.
 	Created bool
+	// Content, of a read one, is the binary field whose content is to be found rather than written;
+	// it is for Reader.Content.
+	Content string
 
 	// Filters is an Odoo domain as parsed from a literal or from JSON, nil without one.
 	Filters       any

@@ -152,9 +152,11 @@ func (w *wantedLevel) append(dst []byte, n *Node, id int64) []byte {
 	return append(dst, "null"...)
 }
 
-// storedName is the form of names in Odoo's filestore (Odoo 14.0–19.0:
-// addons/base/models/ir_attachment.py, _get_path).
-var storedName = regexp.MustCompile(`^[0-9a-f]{2,3}/[0-9a-f]{40,}$`)
+// storedNamePattern is the form of names in Odoo's filestore, for Go and PostgreSQL (Odoo 14.0–19.0:
+// addons/base/models/ir_attachment.py, _get_path). What has another name an add-on keeps elsewhere.
+const storedNamePattern = `^[0-9a-f]{2,3}/[0-9a-f]{40,}$`
+
+var storedName = regexp.MustCompile(storedNamePattern)
 
 // appendFile appends a file's content as a JSON string of base64. A file that is missing is no
 // content, as for Odoo.

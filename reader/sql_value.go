@@ -97,8 +97,8 @@ func textJSON(v value, null NullPolicy) string {
 	return "coalesce(to_json(" + sql + ")::text, 'null')"
 }
 
-// binaryJSON writes a binary field's content as base64 text. A column holds that text already; an
-// attachment's content lies in its row or in a file, which Go puts in
+// binaryJSON writes a binary field's content as base64 text, or where it lies. A column holds that
+// text already; an attachment's content lies in its row or in a file, which Go puts in
 // (Odoo 19.0: odoo/orm/fields_binary.py, read; addons/base/models/ir_attachment.py).
 func (t table) binaryJSON(n *Node) (string, error) {
 	f, base := n.Field, t
@@ -108,10 +108,13 @@ func (t table) binaryJSON(n *Node) (string, error) {
 			return "", err
 		}
 	}
+	inColumn := f.Column != "" && f.ColumnType == "bytea" && !f.CompanyDependent
 	switch {
 	case f.Static.Python != "":
 		return "", delegate("%s.%s: %s", base.model.Name, f.Name, f.Static.Python)
-	case f.Column != "" && f.ColumnType == "bytea" && !f.CompanyDependent:
+	case inColumn && n.Shape == Place:
+		return base.columnPlace(f), nil
+	case inColumn:
 		return `coalesce('"' || nullif(convert_from(` + base.column(f.Column) + `, 'UTF8'), '') || '"', 'null')`, nil
 	case !f.Attachment || !f.Stored:
 		return "", delegate("%s.%s is computed", t.model.Name, f.Name)
@@ -119,9 +122,15 @@ func (t table) binaryJSON(n *Node) (string, error) {
 		return "", delegate("%s.%s may lie in the filestore, which is not configured", t.model.Name, f.Name)
 	}
 	alias := t.scope.c.alias()
+	file, data := "'"+spliceMark+"f' || "+alias+".store_fname || '"+spliceEnd+"'",
+		`'"' || nullif(translate(encode(`+alias+`.db_datas, 'base64'), chr(10), ''), '') || '"'`
+	if n.Shape == Place {
+		file = attachmentPlace(alias)
+		data = "CASE WHEN octet_length(" + alias + ".db_datas) > 0 THEN " + file + " END"
+	}
 	content := "CASE WHEN " + alias + ".type <> 'binary' THEN " + t.scope.c.splice(n, t.alias) +
-		" WHEN " + alias + ".store_fname IS NOT NULL THEN '" + spliceMark + "f' || " + alias + ".store_fname || '" + spliceEnd +
-		`' ELSE '"' || nullif(translate(encode(` + alias + `.db_datas, 'base64'), chr(10), ''), '') || '"' END`
+		" WHEN " + alias + ".store_fname ~ " + literal(storedNamePattern) + " THEN " + file +
+		" WHEN " + alias + ".store_fname IS NOT NULL THEN " + t.scope.c.splice(n, t.alias) + " ELSE " + data + " END"
 	return "coalesce((SELECT " + content + " FROM ir_attachment " + alias +
 		" WHERE " + alias + ".res_model = " + literal(base.model.Name) + " AND " + alias + ".res_field = " + literal(f.Name) +
 		" AND " + alias + ".res_id = " + base.alias + ".id ORDER BY " + alias + ".id LIMIT 1), 'null')", nil

@@ -33,26 +33,73 @@ func (e *JSONError) Error() string {
 // followed by anything, is not UTF-8, nests deeper than MaxNesting, or holds the character NUL,
 // which PostgreSQL cannot store. The length is the caller's to limit.
 func DecodeJSON(text []byte) (any, error) {
+	value, _, err := decodeJSON(text)
+	return value, err
+}
+
+// DecodeObject is DecodeJSON for a text that is an object. It returns, beside the object, a key that
+// stands in it more than once, since it is not clear which of its values is meant; empty where none
+// does.
+func DecodeObject(text []byte) (object map[string]any, repeated string, err error) {
+	value, reduced, err := decodeJSON(text)
+	if err != nil {
+		return nil, "", err
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, "", &JSONError{Msg: "it is no object"}
+	}
+	return object, repeatedKey(reduced, len(object)), nil
+}
+
+// decodeJSON returns a text's value and the text without its long strings.
+func decodeJSON(text []byte) (value any, reduced []byte, err error) {
 	if !utf8.Valid(text) {
-		return nil, &JSONError{Msg: "the text is not valid UTF-8"}
+		return nil, nil, &JSONError{Msg: "the text is not valid UTF-8"}
 	}
 	if err := checkNesting(text); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	lifted := liftStrings(text)
+	decoder := json.NewDecoder(bytes.NewReader(lifted.text))
 	decoder.UseNumber()
-	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return nil, jsonError(err)
+		return nil, nil, jsonError(lifted.located(err))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &JSONError{Msg: fmt.Sprintf("something follows the value at byte %d", decoder.InputOffset())}
+		return nil, nil, &JSONError{Msg: fmt.Sprintf("something follows the value at byte %d", lifted.offset(decoder.InputOffset()))}
 	}
-	converted, failure := jsonValue(value)
+	value, failure := lifted.value(value)
 	if failure != nil {
-		return nil, failure
+		return nil, nil, failure
 	}
-	return converted, nil
+	return value, lifted.text, nil
+}
+
+// repeatedKey returns a key that an object holds more than once. The text is valid; distinct is how
+// many keys its value has.
+func repeatedKey(object []byte, distinct int) string {
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if _, err := decoder.Token(); err != nil {
+		return ""
+	}
+	seen := make(map[string]bool, distinct)
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return ""
+		}
+		key, _ := token.(string)
+		if seen[key] {
+			return key
+		}
+		seen[key] = true
+		var skipped json.RawMessage
+		if err := decoder.Decode(&skipped); err != nil {
+			return ""
+		}
+	}
+	return ""
 }
 
 func jsonError(err error) *JSONError {
@@ -87,18 +134,21 @@ func checkNesting(text []byte) error {
 	return nil
 }
 
-// jsonValue turns numbers into their Go types and checks texts, in place.
-func jsonValue(value any) (any, *JSONError) {
+// value turns numbers into their Go types, puts long strings in and checks texts, in place.
+func (l *liftedText) value(value any) (any, *JSONError) {
 	switch v := value.(type) {
 	case json.Number:
 		return jsonNumber(string(v))
 	case string:
+		if long, ok := l.strings[v]; ok {
+			return long, nil
+		}
 		if strings.IndexByte(v, 0) >= 0 {
 			return nil, &JSONError{Msg: "a text cannot hold the character NUL"}
 		}
 	case []any:
 		for i, item := range v {
-			converted, err := jsonValue(item)
+			converted, err := l.value(item)
 			if err != nil {
 				return nil, err.inside("[" + strconv.Itoa(i) + "]")
 			}
@@ -109,7 +159,7 @@ func jsonValue(value any) (any, *JSONError) {
 			if strings.IndexByte(key, 0) >= 0 {
 				return nil, &JSONError{Msg: "a key cannot hold the character NUL"}
 			}
-			converted, err := jsonValue(item)
+			converted, err := l.value(item)
 			if err != nil {
 				return nil, err.inside(key)
 			}

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -68,4 +70,67 @@ func TestJSONRoundTrip(t *testing.T) {
 			t.Fatalf("%s became %s", text, again)
 		}
 	})
+}
+
+// Ensure texts with long strings are read like any other, with the same refusals in the same places.
+func TestDecodeLongStrings(t *testing.T) {
+	long := strings.Repeat("QUJD", longString/4)
+	for _, test := range []struct{ text, failure string }{
+		{`{"a": "` + long + `", "b": [ "` + long + `é" , 1], "c": "short", "` + long + `": 2}`, ""},
+		{`["` + long + `\n", "\"` + long + `", "` + long + `"]`, ""},
+		{`{"a": "` + long + `", "b": x}`, "invalid character 'x'"},
+		{`{"a": "` + long + `"} "` + long + `" `, "something follows the value"},
+		{`{"a": "` + long, "the text ends too early"},
+		{`{"a": "` + long + "\n" + `"}`, "invalid character"},
+		{`{"a": "` + long + `\u0000"}`, "a: a text cannot hold the character NUL"},
+		{`{"a": "` + long + `" "b"}`, "invalid character '\"'"},
+	} {
+		got, err := DecodeJSON([]byte(test.text))
+		var want any
+		wantErr := json.Unmarshal([]byte(test.text), &want)
+		if test.failure == "" {
+			text, _ := json.Marshal(got)
+			wanted, _ := json.Marshal(want)
+			if err != nil || string(text) != string(wanted) {
+				t.Errorf("%.30s: %v, the values are not the same", test.text, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), test.failure) {
+			t.Errorf("%.30s: %v, want %s", test.text, err, test.failure)
+		}
+		var syntaxError *json.SyntaxError
+		if errors.As(wantErr, &syntaxError) && strings.Contains(err.Error(), "at byte") && !strings.Contains(err.Error(), fmt.Sprintf("at byte %d:", syntaxError.Offset)) && !strings.Contains(test.failure, "follows") {
+			t.Errorf("%.30s: %v, but it is at byte %d", test.text, err, syntaxError.Offset)
+		}
+	}
+}
+
+func TestRepeatedKey(t *testing.T) {
+	long := strings.Repeat("QUJD", longString/4)
+	for text, want := range map[string]string{
+		`{"a": 1, "b": {"a": 1, "a": 2}}`:                         "",
+		`{"a": 1, "b": 2, "a": 3}`:                                "a",
+		`{"a": "` + long + `", "b": "` + long + `", "\u0061": 3}`: "a",
+		`{}`: "",
+	} {
+		if _, got, err := DecodeObject([]byte(text)); err != nil || got != want {
+			t.Errorf("%.40s: %q, %v", text, got, err)
+		}
+	}
+	if _, _, err := DecodeObject([]byte("[]")); err == nil {
+		t.Error("a list is taken for an object")
+	}
+}
+
+// Ensure reading an upload takes little more memory than the upload itself.
+func BenchmarkDecodeUpload(b *testing.B) {
+	text := []byte(`{"name": "x", "datas": "` + strings.Repeat("QUJD", 4<<20) + `"}`)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := DecodeObject(text); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -336,6 +336,44 @@ func because(p *problem, cause error) *problem {
 	return p
 }
 
+// missingReport is the problem of a report that is not named completely.
+func missingReport(parameter string) *problem {
+	p := same(fasthttp.StatusNotImplemented, "report_method_not_implemented", "get_pdf needs the parameter "+parameter+".")
+	p.field = parameter
+	return p
+}
+
+// badReport is a parameter of a report that cannot be meant.
+func badReport(parameter, text string) *problem {
+	return &problem{
+		code: "not_called_method_in_odoo", classic: fasthttp.StatusConflict, typed: fasthttp.StatusUnprocessableEntity,
+		text: "The report was not printed: " + parameter + ": " + text + ".", field: parameter,
+	}
+}
+
+// notPrinted is the problem of a report that Odoo did not make.
+func notPrinted(err error) error {
+	var fault *writer.Fault
+	if !errors.As(err, &fault) {
+		return err
+	}
+	p := &problem{code: "not_called_method_in_odoo", classic: fasthttp.StatusConflict, typed: fasthttp.StatusUnprocessableEntity, cause: err}
+	switch fault.Kind {
+	case writer.Unavailable:
+		return outage("odoo_unavailable", "Odoo cannot be reached at the moment.")
+	case writer.Timeout, writer.Canceled:
+		return timedOut()
+	case writer.NoSession:
+		p.typed = fasthttp.StatusForbidden
+		p.text = "The report was not printed: " + fault.Message + "."
+		return p
+	case writer.Access:
+		p.typed = fasthttp.StatusForbidden
+	}
+	p.text = "The report was not printed. ERROR: " + fault.Odoo()
+	return p
+}
+
 // faultProblem maps faults of calls that the server makes itself, which are logins.
 func faultProblem(f *writer.Fault) *problem {
 	switch f.Kind {

@@ -38,6 +38,8 @@ type fakeReader struct {
 	// preset is what the rows say they were read with.
 	preset *schema.Preset
 
+	content *reader.Content
+
 	total  int64
 	closed atomic.Int64
 }
@@ -55,6 +57,13 @@ func (f *fakeReader) Read(ctx context.Context, _ auth.Credentials, q reader.Quer
 		return nil, f.err
 	}
 	return &fakeRows{reader: f, counted: q.Count}, nil
+}
+
+func (f *fakeReader) Content(_ context.Context, _ auth.Credentials, q reader.Query) (*reader.Content, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = &q
+	return f.content, f.err
 }
 
 func (f *fakeReader) query(t *testing.T) reader.Query {
@@ -141,6 +150,18 @@ func (f *fakeOdoo) Authenticate(_ context.Context, login, secret string) (int64,
 	return 0, &writer.Fault{Kind: writer.AccessDenied, Message: "Access Denied"}
 }
 
+// fakeReports prints every report alike.
+type fakeReports struct {
+	pdf  *writer.PDF
+	err  error
+	last *writer.Report
+}
+
+func (f *fakeReports) Print(_ context.Context, _ auth.Credentials, report writer.Report) (*writer.PDF, error) {
+	f.last = &report
+	return f.pdf, f.err
+}
+
 // fakeTokens knows one pair of tokens.
 type fakeTokens struct {
 	mu      sync.Mutex
@@ -191,6 +212,7 @@ type harness struct {
 	reader  *fakeReader
 	tokens  *fakeTokens
 	odoo    *fakeOdoo
+	reports *fakeReports
 	logged  *syncBuffer
 	network *fasthttputil.InmemoryListener
 	client  *http.Client
@@ -208,7 +230,7 @@ func partnerCatalogue() *schema.Catalogue {
 func setup(t *testing.T, change func(*Deps, *Config)) *harness {
 	t.Helper()
 	h := &harness{
-		t: t, reader: &fakeReader{}, tokens: &fakeTokens{}, odoo: &fakeOdoo{}, logged: &syncBuffer{},
+		t: t, reader: &fakeReader{}, tokens: &fakeTokens{}, odoo: &fakeOdoo{}, reports: &fakeReports{}, logged: &syncBuffer{},
 		network: fasthttputil.NewInmemoryListener(),
 	}
 	deps := Deps{
@@ -216,6 +238,7 @@ func setup(t *testing.T, change func(*Deps, *Config)) *harness {
 		Users:      fakeUsers{User{Lang: "en_US", CompanyID: 7}},
 		Caller:     h.odoo,
 		Methods:    writer.NewMethods(h.odoo, time.Now),
+		Reports:    h.reports,
 		Catalogue:  partnerCatalogue,
 		Catalogues: func(context.Context) (*schema.Catalogue, error) { return partnerCatalogue(), nil },
 		Log:        slog.New(slog.NewJSONHandler(h.logged, nil)),

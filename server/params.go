@@ -100,7 +100,12 @@ func (p params) addBody(ctx *fasthttp.RequestCtx) error {
 	case len(body) == 0:
 		return nil
 	case body[0] == '{':
-		return p.addJSON(body)
+		err := p.addJSON(body)
+		if len(body) > largeBody {
+			// What was read of it is kept; the body itself need not stay for as long as Odoo works.
+			ctx.Request.SwapBody(nil)
+		}
+		return err
 	case json.Valid(body):
 		return badRequest("Request body: it must be a JSON object.")
 	case body[0] != '[' && strings.TrimSpace(media) == "application/x-www-form-urlencoded":
@@ -112,6 +117,9 @@ func (p params) addBody(ctx *fasthttp.RequestCtx) error {
 	return notJSON(err)
 }
 
+// largeBody is the length in bytes from which on a body is not kept beside what was read of it.
+const largeBody = 1 << 20
+
 func notJSON(err error) error {
 	text := "Request body: it is not JSON"
 	if err != nil {
@@ -121,47 +129,17 @@ func notJSON(err error) error {
 }
 
 func (p params) addJSON(body []byte) error {
-	value, err := schema.DecodeJSON(body)
+	object, repeated, err := schema.DecodeObject(body)
 	if err != nil {
 		return notJSON(err)
 	}
-	object, ok := value.(map[string]any)
-	if !ok {
-		return badRequest("Request body: it must be a JSON object.")
-	}
-	if twice, ok := repeatedKey(body, len(object)); ok {
-		return badRequest("Request body: the key " + quoted(twice) + " stands there twice.")
+	if repeated != "" {
+		return badRequest("Request body: the key " + quoted(repeated) + " stands there twice.")
 	}
 	for key, item := range object {
 		p[key] = param{value: item}
 	}
 	return nil
-}
-
-// repeatedKey finds a key that an object holds more than once, since it is not clear which of its
-// values is meant. The text is valid; distinct is how many keys its value has.
-func repeatedKey(object []byte, distinct int) (string, bool) {
-	decoder := json.NewDecoder(bytes.NewReader(object))
-	if _, err := decoder.Token(); err != nil {
-		return "", false
-	}
-	seen := make(map[string]bool, distinct)
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return "", false
-		}
-		key, _ := token.(string)
-		if seen[key] {
-			return key, true
-		}
-		seen[key] = true
-		var skipped json.RawMessage
-		if err := decoder.Decode(&skipped); err != nil {
-			return "", false
-		}
-	}
-	return "", false
 }
 
 // replaceForm adds a form's fields in place of parameters of the query string.

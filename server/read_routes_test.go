@@ -176,7 +176,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/report/other", 501, "report_method_not_implemented"},
 		{"PUT", "/v2/report/other", 501, "report_method_not_implemented"},
 		{"GET", "/api/report", 404, "not_found"},
-		{"GET", "/api/report/get_pdf", 501, "not_implemented"},
+		{"GET", "/api/report/get_pdf", 501, "report_method_not_implemented"},
 	}
 	h := setup(t, nil)
 	for _, test := range tests {

@@ -59,6 +59,9 @@ func (s *Server) profileRoutes(r *router.Router, p *profile) {
 	handle("PUT", "/{model}/{id}", s.onModel(s.idempotent(s.update)))
 	handle("DELETE", "/{model}/{id}", s.onModel(s.idempotent(s.remove)))
 	handle("PUT", "/{model}/{id}/{method}", s.onModel(s.idempotent(s.call)))
+	for _, method := range []string{"GET", "HEAD"} {
+		handle(method, "/{model}/{id}/{field}/content", s.onModel(s.content))
+	}
 }
 
 // plain frames a handler that always runs, however busy the server is.

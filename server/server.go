@@ -27,6 +27,8 @@ import (
 type Reader interface {
 	// Read resolves a query for a user and starts it. Errors are *reader.Error.
 	Read(ctx context.Context, who auth.Credentials, q reader.Query) (Rows, error)
+	// Content finds what the binary field q.Content of one record holds. Errors are *reader.Error.
+	Content(ctx context.Context, who auth.Credentials, q reader.Query) (*reader.Content, error)
 }
 
 // Rows is an answer under way, one JSON document per record.
@@ -70,6 +72,13 @@ type LoginGuard interface {
 	Begin(ctx context.Context, login string, address netip.Addr) (end func(auth.LoginOutcome) error, err error)
 }
 
+// Reports prints Odoo's reports; writer.Reports does.
+type Reports interface {
+	// Print starts a report with a user's own rights. The PDF must be closed, and ctx live until
+	// then. Errors are *writer.Fault.
+	Print(ctx context.Context, who auth.Credentials, report writer.Report) (*writer.PDF, error)
+}
+
 // Users knows what get_tokens tells of a user.
 type Users interface {
 	// User returns the user of that id, or an error of the reader's or auth's kinds.
@@ -96,6 +105,10 @@ func (d directReader) Read(ctx context.Context, who auth.Credentials, q reader.Q
 	return resultRows{result}, nil
 }
 
+func (d directReader) Content(ctx context.Context, who auth.Credentials, q reader.Query) (*reader.Content, error) {
+	return d.reader.Content(ctx, who, q)
+}
+
 type resultRows struct{ *reader.Result }
 
 func (r resultRows) ReadPath() string { return r.Path }
@@ -113,6 +126,8 @@ type Deps struct {
 	Caller writer.Caller
 	// Methods is the way of method calls.
 	Methods *writer.Methods
+	// Reports is the way of reports.
+	Reports Reports
 	Tokens  Tokens
 	Logins  LoginGuard
 	Users   Users
@@ -164,8 +179,8 @@ func New(deps Deps, config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil || deps.Caller == nil || deps.Methods == nil || deps.Catalogues == nil {
-		return nil, errors.New("server: reader, Odoo, its caller and methods, catalogues, tokens and users are needed")
+	if deps.Reader == nil || deps.Odoo == nil || deps.Tokens == nil || deps.Users == nil || deps.Caller == nil || deps.Methods == nil || deps.Reports == nil || deps.Catalogues == nil {
+		return nil, errors.New("server: reader, Odoo, its caller, methods and reports, catalogues, tokens and users are needed")
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

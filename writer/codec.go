@@ -29,11 +29,21 @@ const maxDepth = 200
 // whole answer unreadable.
 
 // encodeCall writes a method call. Values are nil, booleans, numbers, strings, and lists and
-// string-keyed maps of them.
-func encodeCall(method string, args ...any) ([]byte, error) {
+// string-keyed maps of them. Long texts are not copied into it, but kept as parts.
+func encodeCall(method string, args ...any) (message, error) {
+	var long longTexts
+	body, err := long.encode(method, args)
+	if err != nil {
+		return nil, err
+	}
+	return long.putInto(body), nil
+}
+
+// encode writes a method call with marks for the long texts.
+func (l *longTexts) encode(method string, args []any) ([]byte, error) {
 	params := make([]any, len(args))
 	for i, arg := range args {
-		prepared, err := prepare(arg, 0)
+		prepared, err := l.prepare(arg, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +63,7 @@ func encodeCall(method string, args ...any) ([]byte, error) {
 }
 
 // prepare returns a copy of value that kolo encodes rightly.
-func prepare(value any, depth int) (any, error) {
+func (l *longTexts) prepare(value any, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("value is nested deeper than %d levels", maxDepth)
 	}
@@ -62,7 +72,7 @@ func prepare(value any, depth int) (any, error) {
 		// Python's parser takes <int> of any size, so no integer is too big on the way to Odoo.
 		return v, nil
 	case string:
-		return v, checkText(v)
+		return l.text(v)
 	case *big.Int:
 		return prepareBig(v)
 	case json.Number:
@@ -85,7 +95,7 @@ func prepare(value any, depth int) (any, error) {
 		}
 		list := make([]any, r.Len())
 		for i := range list {
-			item, err := prepare(r.Index(i).Interface(), depth+1)
+			item, err := l.prepare(r.Index(i).Interface(), depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -102,7 +112,7 @@ func prepare(value any, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			member, err := prepare(iter.Value().Interface(), depth+1)
+			member, err := l.prepare(iter.Value().Interface(), depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -116,7 +126,7 @@ func prepare(value any, depth int) (any, error) {
 	case reflect.Float32:
 		return r.Float(), nil
 	case reflect.String:
-		return r.String(), checkText(r.String())
+		return l.text(r.String())
 	}
 	return nil, fmt.Errorf("values of type %T cannot be sent to Odoo", value)
 }

@@ -15,14 +15,25 @@ import (
 // param returns the XML of the only parameter of a call.
 func param(t *testing.T, value any) string {
 	t.Helper()
-	body, err := encodeCall("m", value)
+	call, err := encodeCall("m", value)
 	if err != nil {
 		t.Fatalf("encode %#v: %v", value, err)
 	}
+	body := whole(t, call)
 	wellFormed(t, body)
 	_, rest, _ := strings.Cut(string(body), "<param>")
 	text, _, _ := strings.Cut(rest, "</param>")
 	return text
+}
+
+// whole reads a message to its end.
+func whole(t testing.TB, m message) []byte {
+	t.Helper()
+	body, err := io.ReadAll(m.reader())
+	if err != nil || int64(len(body)) != m.size() {
+		t.Fatalf("a message of %d bytes, told as %d: %v", len(body), m.size(), err)
+	}
+	return body
 }
 
 func wellFormed(t *testing.T, body []byte) {
@@ -191,6 +202,43 @@ func TestDecodeFault(t *testing.T) {
 	fault, ok := errors.AsType[xmlrpc.FaultError](err)
 	if !ok || fault.Code != 4 || fault.String != "No.\n\nReally <not>" {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// Ensure long texts arrive as they are, whatever stands in them and around them.
+func TestLongTexts(t *testing.T) {
+	plain := strings.Repeat("QUJD\n", longText/4)
+	awkward := strings.Repeat("<a>&\r\n\"é'", longText/4)
+	want := map[string]any{
+		"a": plain, "b": []any{awkward, "short", plain + "x"}, "c": map[string]any{"d": awkward, "e": "long text 0. <x>"},
+	}
+	call, err := encodeCall("m", want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(call) != 2*4+1 {
+		t.Errorf("%d parts", len(call))
+	}
+	body := whole(t, call)
+	wellFormed(t, body)
+	got, err := decodeResponse(body)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("what was sent is not what was read: %v", err)
+	}
+	if _, err := encodeCall("m", plain+"\x01"); err == nil {
+		t.Error("a control character within a long text")
+	}
+}
+
+// Ensure encoding a large upload takes no memory to speak of.
+func BenchmarkEncodeUpload(b *testing.B) {
+	upload := strings.Repeat("QUJD", 4<<20)
+	b.SetBytes(int64(len(upload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := encodeCall("execute_kw", "db", 2, "x", "m", "write", []any{[]any{1}, map[string]any{"datas": upload}}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -48,6 +48,8 @@ const (
 	Timeout
 	// Canceled means that the caller gave up; the call may still be running.
 	Canceled
+	// NoSession means that Odoo grants the user no web session, which reports are fetched with.
+	NoSession
 	// TooLarge means that the answer is bigger than Config.MaxResponse. The method has run.
 	TooLarge
 	// WantsRecords means that the method is one of records, and that the call gave none to run it
@@ -61,7 +63,7 @@ func (k Kind) String() string {
 		Internal: "internal", Access: "access", AccessDenied: "access_denied", Validation: "validation",
 		Missing: "missing", NoMethod: "no_method", BadArguments: "bad_arguments", BadValue: "bad_value",
 		Conflict: "conflict", ReturnedNone: "returned_none", Unreturnable: "unreturnable",
-		Unavailable: "unavailable", Timeout: "timeout", Canceled: "canceled", TooLarge: "too_large",
+		Unavailable: "unavailable", Timeout: "timeout", Canceled: "canceled", NoSession: "no_session", TooLarge: "too_large",
 		WantsRecords: "wants_records",
 	}
 	if k < 0 || int(k) >= len(names) {

@@ -186,7 +186,7 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 }
 
 // send posts a call within the configured time, once one of the connections is free.
-func (x *XMLRPC) send(ctx context.Context, path, contentType string, body []byte) ([]byte, error) {
+func (x *XMLRPC) send(ctx context.Context, path, contentType string, body message) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.config.Timeout)
 	defer cancel()
 	select {
@@ -211,16 +211,18 @@ func (x *XMLRPC) send(ctx context.Context, path, contentType string, body []byte
 }
 
 // post sends a call's body and returns the answer's.
-func (x *XMLRPC) post(ctx context.Context, path, contentType string, body []byte) ([]byte, error) {
+func (x *XMLRPC) post(ctx context.Context, path, contentType string, body message) ([]byte, error) {
 	// Without a connection nothing has left; with one, anything may have.
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, x.config.URL+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, x.config.URL+path, body.reader())
 	if err != nil {
 		return nil, transportFault(ctx, err, true)
 	}
+	request.ContentLength = body.size()
+	request.GetBody = func() (io.ReadCloser, error) { return body.reader(), nil }
 	request.Header.Set("Content-Type", contentType)
 	// Without it 19.0 asks PostgreSQL for the list of all databases before every call
 	// (odoo/http.py, _get_session_and_dbname); older Odoos do not know it.

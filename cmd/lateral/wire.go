@@ -26,10 +26,11 @@ type service struct {
 	trust   *trustFile
 	log     *slog.Logger
 
-	reader *reader.Reader
-	pool   *pg.Pool
-	odoo   *writer.XMLRPC
-	redis  *kv.Redis // nil where tokens are kept in memory
+	reader  *reader.Reader
+	pool    *pg.Pool
+	odoo    *writer.XMLRPC
+	reports *writer.Reports
+	redis   *kv.Redis // nil where tokens are kept in memory
 }
 
 // newService wires a service. It connects to nothing: what is not there yet shows at the first use.
@@ -49,6 +50,12 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns,
 		Observe: metrics.ObserveOdoo,
 	})
+	reports := writer.NewReports(writer.ReportConfig{
+		URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns,
+		Observe: metrics.ObserveOdoo,
+	})
+	tokens := auth.NewTokens(tokenStore(redis, s.MaxTokens), time.Now)
+	tokens.OnRevoke(reports.Forget)
 	trust, err := reader.NewTrust(reader.TrustConfig{
 		Path: s.Verification, Database: s.Odoo.Database, RequireVerified: s.RequireVerified, Log: log,
 	})
@@ -71,9 +78,10 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Odoo:       odoo,
 		Caller:     odoo,
 		Methods:    writer.NewMethods(odoo, time.Now),
-		Tokens:     auth.NewTokens(tokenStore(redis, s.MaxTokens), time.Now),
 		Answers:    answerCells(redis),
 		Secret:     source.secret,
+		Reports:    reports,
+		Tokens:     tokens,
 		Logins:     auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
 		Users:      source,
 		Catalogue:  source.holder.Current,
@@ -94,7 +102,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 	}, s.http())
 	service := &service{
 		server: http, presets: presets, trust: &trustFile{trust: trust, holder: source.holder, log: log}, log: log,
-		reader: read, pool: pool, odoo: odoo, redis: redis,
+		reader: read, pool: pool, odoo: odoo, reports: reports, redis: redis,
 	}
 	if err != nil {
 		service.close()
@@ -119,6 +127,7 @@ func openPool(ctx context.Context, s databaseSettings) (*pg.Pool, error) {
 func (s *service) close() {
 	s.reader.Close()
 	s.odoo.Close()
+	s.reports.Close()
 	s.pool.Close()
 	if s.redis != nil {
 		if err := s.redis.Close(); err != nil {
