@@ -84,7 +84,7 @@ func (x *XMLRPC) roundTripJSON(ctx context.Context, who auth.Credentials, c call
 	if err != nil {
 		return nil, &Fault{Kind: BadValue, Message: err.Error(), unsent: true}
 	}
-	answer, err := x.send(ctx, "/jsonrpc", "application/json", message{string(body)})
+	answer, err := x.send(ctx, "/jsonrpc", jsonHeader(x.chosen(ctx)), message{string(body)})
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@ type XMLRPC struct {
 	config Config
 	client *http.Client
 	slots  chan struct{}
+
+	database jsonDatabase
 }
 
 var _ Caller = (*XMLRPC)(nil)
@@ -171,7 +173,7 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 	if err != nil {
 		return nil, &Fault{Kind: BadValue, Message: err.Error(), unsent: true}
 	}
-	answer, err := x.send(ctx, "/xmlrpc/2/"+service, "text/xml", body)
+	answer, err := x.send(ctx, "/xmlrpc/2/"+service, http.Header{"Content-Type": {"text/xml"}}, body)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +188,7 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 }
 
 // send posts a call within the configured time, once one of the connections is free.
-func (x *XMLRPC) send(ctx context.Context, path, contentType string, body message) ([]byte, error) {
+func (x *XMLRPC) send(ctx context.Context, path string, header http.Header, body message) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.config.Timeout)
 	defer cancel()
 	select {
@@ -196,7 +198,7 @@ func (x *XMLRPC) send(ctx context.Context, path, contentType string, body messag
 		return nil, transportFault(ctx, ctx.Err(), true)
 	}
 	for pause := firstPause; ; pause *= 3 {
-		answer, err := x.post(ctx, path, contentType, body)
+		answer, err := x.post(ctx, path, header, body)
 		fault, failed := errors.AsType[*Fault](err)
 		// What has not left cannot have run. Anything else is never sent twice.
 		if !failed || !fault.unsent || fault.Kind != Unavailable || pause > lastPause {
@@ -211,7 +213,7 @@ func (x *XMLRPC) send(ctx context.Context, path, contentType string, body messag
 }
 
 // post sends a call's body and returns the answer's.
-func (x *XMLRPC) post(ctx context.Context, path, contentType string, body message) ([]byte, error) {
+func (x *XMLRPC) post(ctx context.Context, path string, header http.Header, body message) ([]byte, error) {
 	// Without a connection nothing has left; with one, anything may have.
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -223,7 +225,7 @@ func (x *XMLRPC) post(ctx context.Context, path, contentType string, body messag
 	}
 	request.ContentLength = body.size()
 	request.GetBody = func() (io.ReadCloser, error) { return body.reader(), nil }
-	request.Header.Set("Content-Type", contentType)
+	request.Header = header.Clone()
 	// Without it 19.0 asks PostgreSQL for the list of all databases before every call
 	// (odoo/http.py, _get_session_and_dbname); older Odoos do not know it.
 	request.Header.Set("X-Odoo-Database", x.config.Database)
@@ -273,17 +275,23 @@ func transportFault(ctx context.Context, err error, unsent bool) *Fault {
 // 200. A 500 is what Odoo gives where it fails before it gets to the call, mostly for want of its
 // database (14.0: odoo/http.py, setup_db).
 func statusFault(status int) *Fault {
-	text := fmt.Sprintf("Odoo answered with HTTP status %d", status)
+	cause := &statusError{code: status}
+	text := "Odoo answered with " + cause.Error()
 	switch {
 	case status == http.StatusGatewayTimeout, status == http.StatusRequestTimeout:
-		return &Fault{Kind: Timeout, Message: text}
+		return &Fault{Kind: Timeout, Message: text, cause: cause}
 	case status >= 500, status == http.StatusTooManyRequests:
-		return &Fault{Kind: Unavailable, Message: text}
+		return &Fault{Kind: Unavailable, Message: text, cause: cause}
 	case status >= 300 && status < 400:
-		return &Fault{Kind: Unavailable, Message: text + ": Odoo's address leads elsewhere"}
+		return &Fault{Kind: Unavailable, Message: text + ": Odoo's address leads elsewhere", cause: cause}
 	case status == http.StatusNotFound:
-		return &Fault{Kind: Unavailable, Message: text + ": there is no XML-RPC at Odoo's address"}
+		return &Fault{Kind: Unavailable, Message: text + ": there is no XML-RPC at Odoo's address", cause: cause}
 	default:
-		return &Fault{Kind: Internal, Message: text}
+		return &Fault{Kind: Internal, Message: text, cause: cause}
 	}
 }
+
+// statusError is an HTTP status that is no answer to a call.
+type statusError struct{ code int }
+
+func (e *statusError) Error() string { return fmt.Sprintf("HTTP status %d", e.code) }
