@@ -57,7 +57,6 @@ func TestIdempotencyKey(t *testing.T) {
 	eachFork(t, func(t *testing.T, s *stand) {
 		client := s.redisClient(t)
 		presets := map[string]string{"res.partner.schema": "{'create_one': ('id', 'name', 'city')}"}
-		settings := s.onRedis("LATERAL_LIMITS_REQUEST_TIMEOUT=4s")
 		one, two := s.serve(t, presets, s.onRedis()...), s.serve(t, presets, s.onRedis()...)
 		token := one.tokens(t, "admin", "admin").Access
 
@@ -83,7 +82,7 @@ func TestIdempotencyKey(t *testing.T) {
 		require.Equal(t, int64(1), s.partners(t, "Once"))
 
 		// At a process that was started later, by a login that was made later.
-		three := s.serve(t, presets, settings...)
+		three := s.serve(t, presets, s.onRedis()...)
 		later := three.tokens(t, "admin", "admin").Access
 		got := three.once(later, "at-once", "POST", "/api/res.partner", `{"name": "Once", "city": "Ghent"}`)
 		require.Equal(t, string(answers[0].body), string(got.body))
@@ -105,7 +104,7 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 		require.Equal(t, int64(0), s.partners(t, "Renamed"))
 
-		s.unknownOutcomes(t, three, one, later, presets, settings)
+		s.unknownOutcomes(t, one, later)
 
 		// What lies in Redis tells nothing.
 		for _, key := range client.Keys(t.Context(), "*:answer:*").Val() {
@@ -120,8 +119,15 @@ func TestIdempotencyKey(t *testing.T) {
 }
 
 // unknownOutcomes makes Odoo wait for a lock until lateral's time is over, and until lateral is killed.
-func (s *stand) unknownOutcomes(t *testing.T, impatient, other *service, token string, presets map[string]string, settings []string) {
+func (s *stand) unknownOutcomes(t *testing.T, other *service, token string) {
 	t.Helper()
+	settings := s.onRedis("LATERAL_LIMITS_REQUEST_TIMEOUT=10s")
+	impatient, dying := s.serve(t, nil, settings...), s.serve(t, nil, settings...)
+	for _, v := range []*service{impatient, dying} {
+		// The first request reads the catalogue, and the time of those that follow is for Odoo.
+		v.eventually(t, "a read", func() answer { return v.send("GET", "/api/res.partner?limit=1", token, "") },
+			func(a answer) bool { return a.status == 200 })
+	}
 	created := other.once(token, "locked", "POST", "/api/res.partner", `{"name": "Locked"}`)
 	require.Equal(t, 200, created.status, "%s", created.body)
 	path := "/api/res.partner/" + strings.TrimSpace(between(string(created.body), `"id":`, ","))
@@ -136,7 +142,6 @@ func (s *stand) unknownOutcomes(t *testing.T, impatient, other *service, token s
 	require.True(t, slices.Contains([]int{503, 504}, got.status), "%d %s", got.status, got.body)
 	require.Equal(t, "idempotency_outcome_unknown", impatient.once(token, "late", "PUT", path, body).code())
 
-	dying := s.serve(t, presets, settings...)
 	sent := make(chan answer, 1)
 	go func() { sent <- dying.once(token, "dead", "PUT", path, body) }()
 	other.eventually(t, "Odoo works for the process that dies", func() answer {
