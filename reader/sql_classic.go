@@ -22,6 +22,10 @@ func (x comparison) classic() (sq.Sqlizer, error) {
 		if none(operand) {
 			return sqlTrue, nil
 		}
+		if x.field.Translate == schema.TranslatedWhole && !x.compiler.catalogue.Features.JSONTranslations {
+			// Odoo writes the operator into the statement as it is, which PostgreSQL refuses.
+			return nil, x.unclear()
+		}
 		x.op = "="
 		return x.classic()
 	}
@@ -55,8 +59,8 @@ func (x comparison) classic() (sq.Sqlizer, error) {
 // classicTranslated compares a translation without the usual OR IS NULL.
 func (x comparison) classicTranslated() (sq.Sqlizer, error) {
 	switch x.op {
-	case "not in", "=?":
-		// Odoo writes these operators into the statement as they are, which PostgreSQL refuses.
+	case "not in":
+		// Odoo writes this operator into the statement as it is, which PostgreSQL refuses.
 		return nil, x.unclear()
 	case "in":
 		for _, v := range listOf(x.operand) {
