@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"lateral/kv"
+	"lateral/auth/kv"
 )
 
 // LoginOutcome is how a login ended.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"lateral/kv"
+	"lateral/auth/kv"
 )
 
 // Redis is a Store that several processes share. Whoever reads all of the Redis can resolve no

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
-	"lateral/kv"
+	"lateral/auth/kv"
 )
 
 // firstAnswer is an answer as it is given again.

@@ -10,7 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"lateral/auth"
-	"lateral/kv"
+	"lateral/auth/kv"
 	"lateral/reader"
 	"lateral/writer"
 )

@@ -9,7 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"lateral/kv"
+	"lateral/auth/kv"
 	"lateral/writer"
 )
 

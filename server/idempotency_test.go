@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lateral/auth"
-	"lateral/kv"
+	"lateral/auth/kv"
 	"lateral/writer"
 )
 

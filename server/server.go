@@ -17,7 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"lateral/auth"
-	"lateral/kv"
+	"lateral/auth/kv"
 	"lateral/reader"
 	"lateral/schema"
 	"lateral/writer"

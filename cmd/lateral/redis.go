@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"lateral/auth"
-	"lateral/kv"
+	"lateral/auth/kv"
 	"lateral/server"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"lateral/auth"
-	"lateral/kv"
+	"lateral/auth/kv"
 	"lateral/pg"
 	"lateral/reader"
 	"lateral/schema"
