@@ -34,6 +34,7 @@ verify: ## compare READS reads of Odoo 19.0 and 14.0 as six users, with a fixed 
 	LATERAL_VERIFY_READS=$(READS) LATERAL_VERIFY_SEED=fresh $(GO) test -count=1 -v -timeout 24h -run '^TestVerify$$' ./integration
 
 test: ## run all tests, those with a real PostgreSQL and Odoo included, with the race detector
+	@$(GO) test -race -run '^$$' ./... >/dev/null # builds with all cores what is then run package by package
 	$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./...
 
 test/unit: ## run the tests that need nothing but Go
