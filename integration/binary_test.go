@@ -215,57 +215,56 @@ const large = 90_000_000
 // Ensure large contents go up and come down with memory that is a small multiple of the upload and
 // none of the download.
 func TestLargeContents(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
-		v := s.serve(t, nil, "LATERAL_LIMITS_BODY=200000000", "LATERAL_LIMITS_READ_TIMEOUT=5m", "LATERAL_ODOO_TIMEOUT=5m", "LATERAL_LIMITS_REQUEST_TIMEOUT=5m")
-		c := contents{t: t, s: s, v: v, admin: s.login(t, stack.RoleAdmin)}
-		token := v.admin(t, s)
-		content := make([]byte, large)
-		_, _ = rand.Read(content)
-		id := c.attach(map[string]any{"name": "large.bin", "datas": "eA=="})
-		body := `{"datas": "` + base64.StdEncoding.EncodeToString(content) + `"}`
+	s := shared(t, versions()[0]).fork(t)
+	v := s.serve(t, nil, "LATERAL_LIMITS_BODY=200000000", "LATERAL_LIMITS_READ_TIMEOUT=5m", "LATERAL_ODOO_TIMEOUT=5m", "LATERAL_LIMITS_REQUEST_TIMEOUT=5m")
+	c := contents{t: t, s: s, v: v, admin: s.login(t, stack.RoleAdmin)}
+	token := v.admin(t, s)
+	content := make([]byte, large)
+	_, _ = rand.Read(content)
+	id := c.attach(map[string]any{"name": "large.bin", "datas": "eA=="})
+	body := `{"datas": "` + base64.StdEncoding.EncodeToString(content) + `"}`
 
-		idle, _ := v.resident(t)
+	idle, _ := v.resident(t)
+	v.resetPeak(t)
+	if got := v.send("PUT", fmt.Sprintf("/api/ir.attachment/%d", id), token, body); got.status != 200 {
+		t.Fatalf("uploading: %d %.300s, %v", got.status, got.body, got.err)
+	}
+	_, peak := v.resident(t)
+	t.Logf("an upload of %d MB as %d MB of base64: %d MB above idle", large>>20, len(body)>>20, (peak-idle)>>20)
+	if peak-idle > 3*int64(len(body)) {
+		t.Errorf("uploading %d MB took %d MB", len(body)>>20, (peak-idle)>>20)
+	}
+	if _, err := s.owner(t).Exec(context.Background(), "UPDATE res_company SET logo_web = convert_to(encode($1, 'base64'), 'UTF8') WHERE id = 1", content[:large/3]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.owner(t).Exec(context.Background(), "UPDATE res_company SET logo_web = convert_to(translate(convert_from(logo_web, 'UTF8'), chr(10), ''), 'UTF8') WHERE id = 1"); err != nil {
+		t.Fatal(err)
+	}
+	sum, logo := sha1.Sum(content), md5.Sum([]byte(base64.StdEncoding.EncodeToString(content[:large/3])))
+	for path, want := range map[string]struct {
+		content []byte
+		tag     string
+	}{
+		fmt.Sprintf("/api/ir.attachment/%d/datas/content", id): {content, hex.EncodeToString(sum[:])},
+		"/api/res.company/1/logo_web/content":                  {content[:large/3], hex.EncodeToString(logo[:])},
+	} {
+		before, _ := v.resident(t)
 		v.resetPeak(t)
-		if got := v.send("PUT", fmt.Sprintf("/api/ir.attachment/%d", id), token, body); got.status != 200 {
-			t.Fatalf("uploading: %d %.300s, %v", got.status, got.body, got.err)
-		}
+		got := c.get("GET", path, token)
 		_, peak := v.resident(t)
-		t.Logf("an upload of %d MB as %d MB of base64: %d MB above idle", large>>20, len(body)>>20, (peak-idle)>>20)
-		if peak-idle > 3*int64(len(body)) {
-			t.Errorf("uploading %d MB took %d MB", len(body)>>20, (peak-idle)>>20)
+		t.Logf("%s, %d MB: %d MB above what it held", path, len(want.content)>>20, (peak-before)>>20)
+		if got.status != 200 || !bytes.Equal(got.body, want.content) || got.header.Get("ETag") != `"`+want.tag+`"` {
+			t.Errorf("%s: %d, %d bytes, %v", path, got.status, len(got.body), got.header)
 		}
-		if _, err := s.owner(t).Exec(context.Background(), "UPDATE res_company SET logo_web = convert_to(encode($1, 'base64'), 'UTF8') WHERE id = 1", content[:large/3]); err != nil {
-			t.Fatal(err)
+		if peak-before > 32<<20 {
+			t.Errorf("%s: %d MB above what it held", path, (peak-before)>>20)
 		}
-		if _, err := s.owner(t).Exec(context.Background(), "UPDATE res_company SET logo_web = convert_to(translate(convert_from(logo_web, 'UTF8'), chr(10), ''), 'UTF8') WHERE id = 1"); err != nil {
-			t.Fatal(err)
+		check := c.get("GET", path, token, "Range", "bytes=20000001-20000007")
+		if check.status != 206 || !bytes.Equal(check.body, want.content[20000001:20000008]) {
+			t.Errorf("%s, a range: %d, %d bytes", path, check.status, len(check.body))
 		}
-		sum, logo := sha1.Sum(content), md5.Sum([]byte(base64.StdEncoding.EncodeToString(content[:large/3])))
-		for path, want := range map[string]struct {
-			content []byte
-			tag     string
-		}{
-			fmt.Sprintf("/api/ir.attachment/%d/datas/content", id): {content, hex.EncodeToString(sum[:])},
-			"/api/res.company/1/logo_web/content":                  {content[:large/3], hex.EncodeToString(logo[:])},
-		} {
-			before, _ := v.resident(t)
-			v.resetPeak(t)
-			got := c.get("GET", path, token)
-			_, peak := v.resident(t)
-			t.Logf("%s, %d MB: %d MB above what it held", path, len(want.content)>>20, (peak-before)>>20)
-			if got.status != 200 || !bytes.Equal(got.body, want.content) || got.header.Get("ETag") != `"`+want.tag+`"` {
-				t.Errorf("%s: %d, %d bytes, %v", path, got.status, len(got.body), got.header)
-			}
-			if peak-before > 32<<20 {
-				t.Errorf("%s: %d MB above what it held", path, (peak-before)>>20)
-			}
-			check := c.get("GET", path, token, "Range", "bytes=20000001-20000007")
-			if check.status != 206 || !bytes.Equal(check.body, want.content[20000001:20000008]) {
-				t.Errorf("%s, a range: %d, %d bytes", path, check.status, len(check.body))
-			}
-		}
-		if got := v.send("PUT", fmt.Sprintf("/api/ir.attachment/%d", id), token, `{"datas": "`+strings.Repeat("QUJD", 50<<20)+`"}`); got.err == nil && (got.status != 413 || got.code() != "request_too_large") {
-			t.Errorf("beyond the limit: %d %.200s", got.status, got.body)
-		}
-	})
+	}
+	if got := v.send("PUT", fmt.Sprintf("/api/ir.attachment/%d", id), token, `{"datas": "`+strings.Repeat("QUJD", 50<<20)+`"}`); got.err == nil && (got.status != 413 || got.code() != "request_too_large") {
+		t.Errorf("beyond the limit: %d %.200s", got.status, got.body)
+	}
 }
