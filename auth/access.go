@@ -25,7 +25,7 @@ type ModelAccess struct {
 	// opaque rule is read by Odoo.
 	Opaque string
 	// Fields holds the fields the principal may read, as fields_get gave them; nil where the model
-	// is not Readable.
+	// is not Readable, unless it is guarded, whose code may show records all the same.
 	Fields map[string]FieldView
 }
 
@@ -111,7 +111,7 @@ func (p *Principal) findAccess(ctx context.Context, records records, c *schema.C
 	if err != nil {
 		return nil, err
 	}
-	if access.Readable {
+	if access.Readable || m.Guard.Kind == schema.Guarded {
 		if access.Fields, err = p.fieldViews(ctx, c, m, fields); err != nil {
 			return nil, err
 		}

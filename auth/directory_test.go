@@ -346,6 +346,13 @@ func TestAccess(t *testing.T) {
 	require.Equal(t, schema.Condition{Path: "id", Op: "in", Value: []any{int64(2)}}, access.Rule, "a many2many may need it")
 	require.Equal(t, int64(1), fields.asked.Load())
 
+	_, _, guarded, _ := newTestDirectory()
+	guarded.Model("res.country").Guard.Kind = schema.Guarded
+	access, err = p.Access(ctx, db, guarded, "res.country", &fakeFields{})
+	require.NoError(t, err)
+	require.False(t, access.Readable)
+	require.NotEmpty(t, access.Fields, "its code may show records without an ACL")
+
 	access, err = p.Access(ctx, db, c, "res.groups", fields)
 	require.NoError(t, err)
 	require.Equal(t, schema.False{}, access.Rule, "an opaque rule shows nothing")

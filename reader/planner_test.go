@@ -119,6 +119,26 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
+// Ensure a model that the user has no ACL for is refused, unless its code decides what is shown.
+func TestGuardedModelIsOdoosToRefuse(t *testing.T) {
+	for kind, want := range map[schema.GuardKind]string{
+		schema.Open: "refused", schema.GuardedSearch: "refused", schema.Guarded: "delegated: tag: code",
+	} {
+		f := fixtureAccess{catalogue: fixture("19.0"), closed: map[string]bool{"tag": true}}
+		f.catalogue.Model("tag").Guard = schema.Guard{Kind: kind, Reason: "code"}
+		plan, _, err := compileQuery(t, f, Query{Model: "tag", Profile: Classic()}, Context{})
+		got := "compiled"
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == Denied {
+			got = "refused"
+		} else if plan != nil && plan.Delegate != "" {
+			got = "delegated: " + plan.Delegate
+		}
+		if got != want {
+			t.Errorf("guard %v: %s, %v, want %s", kind, got, err, want)
+		}
+	}
+}
+
 // Ensure a context is read as Odoo means it, and the rest kept for Odoo.
 func TestParseContext(t *testing.T) {
 	c, err := parseContext(map[string]any{"lang": false, "active_test": int64(0), "allowed_company_ids": []any{int64(2), int64(1)}, "show_address": true})

@@ -132,6 +132,8 @@ func (t table) constantCondition(d schema.Condition) (truth, error) {
 // constantLeaf folds what a field's type and the constant decide alone.
 func constantLeaf(f *schema.Field, d schema.Condition) truth {
 	switch {
+	case neverEmpty(f) && onlyFalse(d):
+		return truthBool(negative(d.Op))
 	case d.Op == "in" && !truthy(d.Value):
 		return never
 	case d.Op == "not in" && !truthy(d.Value):
@@ -157,6 +159,26 @@ func constantLeaf(f *schema.Field, d schema.Condition) truth {
 		}
 	}
 	return undecided
+}
+
+// neverEmpty reports whether a field always has a value, and has none that counts as no value: Odoo
+// drops "no value" from what it is compared with (Odoo 19.0: odoo/orm/domains.py, _optimize_in_required).
+func neverEmpty(f *schema.Field) bool {
+	return f.Name == "id" || f.Required && f.NotNull && falsyValue(f.Type) == nil
+}
+
+// onlyFalse reports whether a condition compares for equality with nothing but "no value".
+func onlyFalse(d schema.Condition) bool {
+	switch d.Op {
+	case "=", "!=":
+		if none(d.Value) {
+			return true
+		}
+	case "in", "not in":
+	default:
+		return false
+	}
+	return isList(d.Value) && !slices.ContainsFunc(listOf(d.Value), func(v any) bool { return v != false })
 }
 
 // neverClassic reports whether a search of 14.0 to 16.0 answers no records without looking at its
