@@ -17,6 +17,29 @@ const (
 	odooCache = 16 << 20
 )
 
+// recordID is an id of a record as Odoo has it: an int64, or the text that a model without a table
+// counts by (Odoo 19.0: addons/account/models/account_root.py).
+type recordID = any
+
+// tableIDs are ids of records that have a table, which are whole numbers.
+func tableIDs(ids []int64) []recordID {
+	list := make([]recordID, len(ids))
+	for i, id := range ids {
+		list[i] = id
+	}
+	return list
+}
+
+func isRecordID(v any) bool {
+	switch v := v.(type) {
+	case int64:
+		return true
+	case string:
+		return v != ""
+	}
+	return false
+}
+
 // odooExecutor answers a plan over RPC, level by level, as the user. What XML-RPC cannot carry, a
 // json value that holds null or an integer beyond 32 bits, is the caller's business.
 type odooExecutor struct {
@@ -59,7 +82,7 @@ func (o *odooExecutor) search(ctx context.Context, who auth.Credentials, p *Plan
 // included.
 func (o *odooExecutor) documents(ctx context.Context, who auth.Credentials, p *Plan, ids []int64, yield func(id int64, doc []byte) error) error {
 	r := o.newRun(who, p)
-	return r.chunks(ids, func(chunk []int64) error {
+	return r.chunks(tableIDs(ids), func(chunk []recordID) error {
 		documents, err := r.objects(ctx, p.Root, chunk, "")
 		if err != nil {
 			return err
@@ -69,7 +92,7 @@ func (o *odooExecutor) documents(ctx context.Context, who auth.Credentials, p *P
 			if !ok {
 				continue
 			}
-			if err := yield(id, document); err != nil {
+			if err := yield(id.(int64), document); err != nil {
 				return err
 			}
 		}
@@ -81,7 +104,17 @@ func (o *odooExecutor) documents(ctx context.Context, who auth.Credentials, p *P
 // render reads fields of a level's records and returns, by id, the JSON text of each node, in the
 // nodes' order. Records that do not exist are left out.
 func (o *odooExecutor) render(ctx context.Context, who auth.Credentials, p *Plan, level *Level, nodes []*Node, ids []int64) (map[int64][][]byte, error) {
-	return o.newRun(who, p).values(ctx, level, nodes, ids, "")
+	values, err := o.newRun(who, p).values(ctx, level, nodes, tableIDs(ids), "")
+	if err != nil {
+		return nil, err
+	}
+	texts := make(map[int64][][]byte, len(values))
+	for _, id := range ids {
+		if found, ok := values[id]; ok {
+			texts[id] = found
+		}
+	}
+	return texts, nil
 }
 
 // odooRun is one request's reading of a plan.
@@ -92,20 +125,20 @@ type odooRun struct {
 	context map[string]any
 	chunk   int // records per call
 
-	cache map[*Level]map[int64][]byte // documents of nested records
-	bytes int                         // of the cache
+	cache map[*Level]map[recordID][]byte // documents of nested records
+	bytes int                            // of the cache
 }
 
 func (o *odooExecutor) newRun(who auth.Credentials, p *Plan) *odooRun {
 	return &odooRun{
 		caller: o.caller, who: who, plan: p, context: p.Context.Map(), chunk: odooChunk,
-		cache: map[*Level]map[int64][]byte{},
+		cache: map[*Level]map[recordID][]byte{},
 	}
 }
 
 // chunks calls do with as many ids at a time as one call reads. Where the answer gets too large, it
 // goes on with half as many.
-func (r *odooRun) chunks(ids []int64, do func(chunk []int64) error) error {
+func (r *odooRun) chunks(ids []recordID, do func(chunk []recordID) error) error {
 	for len(ids) > 0 {
 		n := min(len(ids), r.chunk)
 		err := do(ids[:n])
@@ -131,21 +164,21 @@ func (r *odooRun) trim() {
 }
 
 // nested returns the documents of a nested level's records, by id, reading those it has not yet.
-func (r *odooRun) nested(ctx context.Context, level *Level, ids []int64, path string) (map[int64][]byte, error) {
+func (r *odooRun) nested(ctx context.Context, level *Level, ids []recordID, path string) (map[recordID][]byte, error) {
 	known := r.cache[level]
 	if known == nil {
-		known = map[int64][]byte{}
+		known = map[recordID][]byte{}
 		r.cache[level] = known
 	}
-	seen := make(map[int64]bool, len(ids))
-	var missing []int64
+	seen := make(map[recordID]bool, len(ids))
+	var missing []recordID
 	for _, id := range ids {
 		if _, ok := known[id]; !ok && !seen[id] {
 			seen[id] = true
 			missing = append(missing, id)
 		}
 	}
-	err := r.chunks(missing, func(chunk []int64) error {
+	err := r.chunks(missing, func(chunk []recordID) error {
 		documents, err := r.objects(ctx, level, chunk, path)
 		if err != nil {
 			return err
@@ -160,12 +193,12 @@ func (r *odooRun) nested(ctx context.Context, level *Level, ids []int64, path st
 }
 
 // objects returns the documents of one chunk of records, by id.
-func (r *odooRun) objects(ctx context.Context, level *Level, ids []int64, path string) (map[int64][]byte, error) {
+func (r *odooRun) objects(ctx context.Context, level *Level, ids []recordID, path string) (map[recordID][]byte, error) {
 	values, err := r.chunkValues(ctx, level, level.Nodes, ids, path)
 	if err != nil {
 		return nil, err
 	}
-	documents := make(map[int64][]byte, len(values))
+	documents := make(map[recordID][]byte, len(values))
 	for id, texts := range values {
 		document := []byte{'{'}
 		for i, text := range texts {
@@ -181,9 +214,9 @@ func (r *odooRun) objects(ctx context.Context, level *Level, ids []int64, path s
 }
 
 // values returns the JSON texts of fields of any number of records, by id.
-func (r *odooRun) values(ctx context.Context, level *Level, nodes []*Node, ids []int64, path string) (map[int64][][]byte, error) {
-	values := make(map[int64][][]byte, len(ids))
-	err := r.chunks(ids, func(chunk []int64) error {
+func (r *odooRun) values(ctx context.Context, level *Level, nodes []*Node, ids []recordID, path string) (map[recordID][][]byte, error) {
+	values := make(map[recordID][][]byte, len(ids))
+	err := r.chunks(ids, func(chunk []recordID) error {
 		part, err := r.chunkValues(ctx, level, nodes, chunk, path)
 		for id, texts := range part {
 			values[id] = texts
@@ -198,17 +231,17 @@ func (r *odooRun) values(ctx context.Context, level *Level, nodes []*Node, ids [
 }
 
 // chunkValues reads one chunk of records and what is nested in them.
-func (r *odooRun) chunkValues(ctx context.Context, level *Level, nodes []*Node, ids []int64, path string) (map[int64][][]byte, error) {
+func (r *odooRun) chunkValues(ctx context.Context, level *Level, nodes []*Node, ids []recordID, path string) (map[recordID][][]byte, error) {
 	rows, err := r.read(ctx, level, nodes, ids, path)
 	if err != nil {
 		return nil, err
 	}
-	values := make(map[int64][][]byte, len(rows))
+	values := make(map[recordID][][]byte, len(rows))
 	for id := range rows {
 		values[id] = make([][]byte, len(nodes))
 	}
 	for i, n := range nodes {
-		if err := r.column(ctx, n, join(path, n.Key), rows, func(id int64, text []byte) { values[id][i] = text }); err != nil {
+		if err := r.column(ctx, n, join(path, n.Key), rows, func(id recordID, text []byte) { values[id][i] = text }); err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +249,7 @@ func (r *odooRun) chunkValues(ctx context.Context, level *Level, nodes []*Node, 
 }
 
 // column writes one field of all rows.
-func (r *odooRun) column(ctx context.Context, n *Node, path string, rows map[int64]map[string]any, set func(id int64, text []byte)) error {
+func (r *odooRun) column(ctx context.Context, n *Node, path string, rows map[recordID]map[string]any, set func(id recordID, text []byte)) error {
 	sub := sub(n)
 	if sub == nil {
 		for id, row := range rows {
@@ -229,8 +262,8 @@ func (r *odooRun) column(ctx context.Context, n *Node, path string, rows map[int
 		return nil
 	}
 
-	targets := make(map[int64][]int64, len(rows))
-	var all []int64
+	targets := make(map[recordID][]recordID, len(rows))
+	var all []recordID
 	for id, row := range rows {
 		ids, err := targetsOf(n, row[n.Field.Name])
 		if err != nil {
@@ -266,7 +299,7 @@ func (r *odooRun) column(ctx context.Context, n *Node, path string, rows map[int
 }
 
 // appendObjects appends nested records. Those that have vanished since are left out.
-func appendObjects(dst []byte, shape Shape, ids []int64, documents map[int64][]byte) []byte {
+func appendObjects(dst []byte, shape Shape, ids []recordID, documents map[recordID][]byte) []byte {
 	list := shape == Objects || shape == ObjectList
 	if list {
 		dst = append(dst, '[')
@@ -293,20 +326,20 @@ func appendObjects(dst []byte, shape Shape, ids []int64, documents map[int64][]b
 }
 
 // targetsOf returns the ids behind a relational value.
-func targetsOf(n *Node, v any) ([]int64, error) {
+func targetsOf(n *Node, v any) ([]recordID, error) {
 	if n.Field.Type.X2many() {
 		return idsOf(n, v)
 	}
 	id, err := idOf(n, v)
-	if err != nil || id == 0 {
+	if err != nil || id == nil {
 		return nil, err
 	}
-	return []int64{id}, nil
+	return []recordID{id}, nil
 }
 
 // read reads fields of one chunk of records in one call, by id. Many2one values come as bare ids
 // (load=""): their names would be computed for nothing.
-func (r *odooRun) read(ctx context.Context, level *Level, nodes []*Node, ids []int64, path string) (map[int64]map[string]any, error) {
+func (r *odooRun) read(ctx context.Context, level *Level, nodes []*Node, ids []recordID, path string) (map[recordID]map[string]any, error) {
 	kwargs := map[string]any{"fields": readFields(level, nodes), "load": "", "context": r.context}
 	model := level.Model.Name
 	result, err := r.caller.Execute(ctx, r.who, model, "read", []any{ids}, kwargs)
@@ -317,14 +350,13 @@ func (r *odooRun) read(ctx context.Context, level *Level, nodes []*Node, ids []i
 	if !ok {
 		return nil, odooError("reading "+model, path, fmt.Errorf("read returned a %T", result))
 	}
-	rows := make(map[int64]map[string]any, len(list))
+	rows := make(map[recordID]map[string]any, len(list))
 	for _, item := range list {
 		row, _ := item.(map[string]any)
-		id, ok := row["id"].(int64)
-		if !ok {
+		if !isRecordID(row["id"]) {
 			return nil, odooError("reading "+model, path, errors.New("read returned a record without an id"))
 		}
-		rows[id] = row
+		rows[row["id"]] = row
 	}
 	return rows, nil
 }

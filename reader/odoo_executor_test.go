@@ -17,8 +17,8 @@ import (
 
 // fakeOdoo answers search and read from records in memory.
 type fakeOdoo struct {
-	records map[string]map[int64]map[string]any
-	hidden  map[string]map[int64]bool
+	records map[string]map[recordID]map[string]any
+	hidden  map[string]map[recordID]bool
 	most    int // ids of one read whose answer is not too large; 0: any
 	calls   []string
 }
@@ -39,7 +39,7 @@ func (f *fakeOdoo) Execute(_ context.Context, _ auth.Credentials, model, method 
 		}
 		return found, nil
 	}
-	ids, fields := args[0].([]int64), kwargs["fields"].([]string)
+	ids, fields := args[0].([]recordID), kwargs["fields"].([]string)
 	f.calls = append(f.calls, fmt.Sprint(model, ids, fields))
 	if kwargs["load"] != "" {
 		return nil, errors.New("names of many2ones are asked for")
@@ -98,21 +98,25 @@ func newWorld() *world {
 		model("line", column("qty", schema.Float, ""), column("product_id", schema.Many2one, "product"), column("order_id", schema.Many2one, "order")),
 		model("product", column("name", schema.Char, "")),
 		model("tag", column("color", schema.Integer, "")),
+		model("account", &schema.Field{Name: "root_id", Type: schema.Many2one, Comodel: "root"}),
+		model("root", &schema.Field{Name: "name", Type: schema.Char}),
 	)
-	records := map[string]map[int64]map[string]any{
+	records := map[string]map[recordID]map[string]any{
 		"order": {
-			1: {"name": "S1", "line_ids": []any{int64(11), int64(10)}, "tag_ids": []any{}, "total": 7.0},
-			2: {"name": false, "line_ids": []any{}, "tag_ids": []any{int64(30)}, "total": 0.0},
+			int64(1): {"name": "S1", "line_ids": []any{int64(11), int64(10)}, "tag_ids": []any{}, "total": 7.0},
+			int64(2): {"name": false, "line_ids": []any{}, "tag_ids": []any{int64(30)}, "total": 0.0},
 		},
 		"line": {
-			10: {"qty": 1.0, "product_id": int64(20), "order_id": int64(1)},
-			11: {"qty": 2.5, "product_id": int64(20), "order_id": int64(1)},
-			12: {"qty": 3.0, "product_id": false, "order_id": int64(99)},
+			int64(10): {"qty": 1.0, "product_id": int64(20), "order_id": int64(1)},
+			int64(11): {"qty": 2.5, "product_id": int64(20), "order_id": int64(1)},
+			int64(12): {"qty": 3.0, "product_id": false, "order_id": int64(99)},
 		},
-		"product": {20: {"name": "Desk"}},
-		"tag":     {30: {"color": int64(4)}},
+		"product": {int64(20): {"name": "Desk"}},
+		"account": {int64(40): {"root_id": "10"}, int64(41): {"root_id": false}},
+		"root":    {"10": {"name": "10"}},
+		"tag":     {int64(30): {"color": int64(4)}},
 	}
-	return &world{catalogue: catalogue, odoo: &fakeOdoo{records: records, hidden: map[string]map[int64]bool{}}}
+	return &world{catalogue: catalogue, odoo: &fakeOdoo{records: records, hidden: map[string]map[recordID]bool{}}}
 }
 
 func (w *world) level(model string, nodes ...*Node) *Level {
@@ -192,10 +196,28 @@ func TestOdooMany2one(t *testing.T) {
 	}
 }
 
+// Ensure the ids of a model that counts in texts are written as such.
+func TestOdooTextIDs(t *testing.T) {
+	for shape, want := range map[Shape]string{
+		ID:      `{"root_id":"10"}` + "\n" + `{"root_id":null}`,
+		NamedID: `{"root_id":{"id":"10","name":"10"}}` + "\n" + `{"root_id":null}`,
+		Object:  `{"root_id":{"id":"10","name":"10"}}` + "\n" + `{"root_id":null}`,
+	} {
+		w := newWorld()
+		root := &Node{Key: "root_id", Shape: shape}
+		if shape != ID {
+			root.Sub = w.level("root", &Node{Key: "id"}, &Node{Key: "name"})
+		}
+		if got, err := w.documents(w.level("account", root), 40, 41); err != nil || got != want {
+			t.Errorf("shape %d: got %s, %v, want %s", shape, got, err, want)
+		}
+	}
+}
+
 // Ensure a named id has no name where the user may not read the target, which fails nothing.
 func TestOdooNamedHidden(t *testing.T) {
 	w := newWorld()
-	w.odoo.hidden["product"] = map[int64]bool{20: true}
+	w.odoo.hidden["product"] = map[recordID]bool{int64(20): true}
 	node := &Node{Key: "product_id", Shape: NamedID, Sub: w.level("product", &Node{Key: "id"}, &Node{Key: "name"})}
 	got, err := w.documents(w.level("line", node), 10)
 	if want := `{"product_id":{"id":20}}`; err != nil || got != want {
@@ -206,7 +228,7 @@ func TestOdooNamedHidden(t *testing.T) {
 // Ensure a nested record that the user may not read fails the call, though only its id is asked for.
 func TestOdooDenied(t *testing.T) {
 	w := newWorld()
-	w.odoo.hidden["product"] = map[int64]bool{20: true}
+	w.odoo.hidden["product"] = map[recordID]bool{int64(20): true}
 	root := w.level("order", &Node{Key: "line_ids", Shape: Objects, Sub: w.level("line", &Node{Key: "product_id", Shape: Object, Sub: w.level("product", &Node{Key: "id"})})})
 	_, err := w.documents(root, 1)
 	e, ok := errors.AsType[*Error](err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 
 	"lateral/auth"
 	"lateral/schema"
@@ -23,7 +22,7 @@ func sub(n *Node) *Level {
 }
 
 // reachable returns those of the records that the user may read, archived ones included.
-func (r *odooRun) reachable(ctx context.Context, level *Level, ids []int64) ([]int64, error) {
+func (r *odooRun) reachable(ctx context.Context, level *Level, ids []recordID) ([]recordID, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -41,9 +40,9 @@ func (r *odooRun) reachable(ctx context.Context, level *Level, ids []int64) ([]i
 		return nil, odooError("searching "+model, "", err)
 	}
 	list, _ := result.([]any)
-	found := make([]int64, 0, len(list))
-	for _, item := range list {
-		if id, ok := item.(int64); ok {
+	found := make([]recordID, 0, len(list))
+	for _, id := range list {
+		if isRecordID(id) {
 			found = append(found, id)
 		}
 	}
@@ -51,7 +50,7 @@ func (r *odooRun) reachable(ctx context.Context, level *Level, ids []int64) ([]i
 }
 
 // appendNamed appends a many2one as its id and, where it could be read, its name.
-func appendNamed(dst []byte, targets []int64, documents map[int64][]byte) []byte {
+func appendNamed(dst []byte, targets []recordID, documents map[recordID][]byte) []byte {
 	if len(targets) == 0 {
 		return append(dst, "null"...)
 	}
@@ -59,7 +58,7 @@ func appendNamed(dst []byte, targets []int64, documents map[int64][]byte) []byte
 		return append(dst, document...)
 	}
 	dst = append(dst, `{"id":`...)
-	return append(strconv.AppendInt(dst, targets[0], 10), '}')
+	return append(appendRecordID(dst, targets[0]), '}')
 }
 
 // readFields returns the names of the fields to read for nodes. Where none of them has a column,

@@ -50,6 +50,9 @@ func appendScalar(dst []byte, n *Node, v any) ([]byte, error) {
 	if v == false && n.Field.Type != schema.Boolean {
 		return append(dst, "null"...), nil
 	}
+	if n.Field.Name == "id" && isRecordID(v) {
+		return appendRecordID(dst, v), nil
+	}
 	switch n.Field.Type {
 	case schema.Boolean:
 		return appendBoolean(dst, n, v), nil
@@ -125,32 +128,41 @@ func appendBoolean(dst []byte, n *Node, v any) []byte {
 	}
 }
 
-// appendID appends a many2one as an int, or null.
+// appendRecordID appends an id as JSON.
+func appendRecordID(dst []byte, id recordID) []byte {
+	if n, ok := id.(int64); ok {
+		return strconv.AppendInt(dst, n, 10)
+	}
+	text, _ := id.(string)
+	return appendString(dst, text)
+}
+
+// appendID appends a many2one as its id, or null.
 func appendID(dst []byte, n *Node, v any) ([]byte, error) {
 	id, err := idOf(n, v)
 	if err != nil {
 		return nil, err
 	}
-	if id == 0 {
+	if id == nil {
 		return append(dst, "null"...), nil
 	}
-	return strconv.AppendInt(dst, id, 10), nil
+	return appendRecordID(dst, id), nil
 }
 
 // appendIDs appends the ids of an x2many.
-func appendIDs(dst []byte, shape Shape, ids []int64) []byte {
+func appendIDs(dst []byte, shape Shape, ids []recordID) []byte {
 	switch {
 	case len(ids) == 0 && shape != IDs:
 		return append(dst, "null"...)
 	case len(ids) == 1 && shape == BareIDs:
-		return strconv.AppendInt(dst, ids[0], 10)
+		return appendRecordID(dst, ids[0])
 	}
 	dst = append(dst, '[')
 	for i, id := range ids {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = strconv.AppendInt(dst, id, 10)
+		dst = appendRecordID(dst, id)
 	}
 	return append(dst, ']')
 }
@@ -175,27 +187,23 @@ func appendReference(dst []byte, n *Node, v any) ([]byte, error) {
 	return strconv.AppendInt(dst, id, 10), nil
 }
 
-// idOf returns the id of a many2one's value, 0 where it is empty. An override of read may ignore
+// idOf returns the id of a many2one's value, nil where it is empty. An override of read may ignore
 // the way of loading and give [id, name].
-func idOf(n *Node, v any) (int64, error) {
+func idOf(n *Node, v any) (recordID, error) {
 	if pair, ok := v.([]any); ok && len(pair) > 0 {
 		v = pair[0]
 	}
-	switch id := v.(type) {
-	case nil:
-		return 0, nil
-	case bool:
-		if !id {
-			return 0, nil
-		}
-	case int64:
-		return id, nil
+	switch {
+	case none(v), v == int64(0), v == "":
+		return nil, nil
+	case isRecordID(v):
+		return v, nil
 	}
-	return 0, unexpected(n, v)
+	return nil, unexpected(n, v)
 }
 
 // idsOf returns the ids of an x2many's value.
-func idsOf(n *Node, v any) ([]int64, error) {
+func idsOf(n *Node, v any) ([]recordID, error) {
 	if v == nil || v == false {
 		return nil, nil
 	}
@@ -203,13 +211,12 @@ func idsOf(n *Node, v any) ([]int64, error) {
 	if !ok {
 		return nil, unexpected(n, v)
 	}
-	ids := make([]int64, len(list))
-	for i, item := range list {
-		if ids[i], ok = item.(int64); !ok {
+	for _, item := range list {
+		if !isRecordID(item) {
 			return nil, unexpected(n, item)
 		}
 	}
-	return ids, nil
+	return list, nil
 }
 
 // appendFloat appends a float with the shortest digits that read back as the same number, never

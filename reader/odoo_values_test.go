@@ -115,10 +115,10 @@ func TestAppendNodeRefuses(t *testing.T) {
 		{schema.Integer, Value, "x"},
 		{schema.Float, Value, "x"},
 		{schema.Date, Value, int64(1)},
-		{schema.Many2one, ID, "x"},
+		{schema.Many2one, ID, 1.5},
 		{schema.Many2one, ID, true},
 		{schema.One2many, IDs, int64(1)},
-		{schema.One2many, IDs, []any{"x"}},
+		{schema.One2many, IDs, []any{1.5}},
 		{schema.Reference, ReferenceID, int64(1)},
 		{schema.Reference, ReferenceID, "res.partner,x"},
 	} {

@@ -202,7 +202,7 @@ func (s *splicedStream) close() error {
 // odooSource reads documents through Odoo, chunk by chunk.
 type odooSource struct {
 	run   *odooRun
-	ids   []int64
+	ids   []recordID
 	batch [][]byte
 }
 
@@ -213,7 +213,7 @@ func (s *odooSource) next(ctx context.Context) ([]byte, error) {
 		}
 		chunk := s.ids[:min(len(s.ids), odooChunk)]
 		s.ids = s.ids[len(chunk):]
-		err := s.run.chunks(chunk, func(part []int64) error {
+		err := s.run.chunks(chunk, func(part []recordID) error {
 			documents, err := s.run.objects(ctx, s.run.plan.Root, part, "")
 			if err != nil {
 				return err
