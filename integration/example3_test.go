@@ -85,7 +85,7 @@ func TestExample3(t *testing.T) {
 			got, err := s.lateral(t.Context(), judge.who, query)
 			require.NoError(t, err, role)
 			if kind != "" {
-				require.Equal(t, kind, got.refusal, role)
+				require.Equal(t, kind, got.Refusal, role)
 				continue
 			}
 			ids, err := judge.search(t.Context(), "sale.order", nil, judge.totalOrder("sale.order", ""), 0, 0)
@@ -94,19 +94,19 @@ func TestExample3(t *testing.T) {
 			if err != nil {
 				refusal, err := refusalOf(err)
 				require.NoError(t, err, role)
-				require.Equal(t, refusal, got.refusal, role)
+				require.Equal(t, refusal, got.Refusal, role)
 				continue
 			}
-			require.Empty(t, got.refusal, "%s: %s", role, got.text)
-			require.Equal(t, ids, got.ids, role)
+			require.Empty(t, got.Refusal, "%s: %s", role, got.Text)
+			require.Equal(t, ids, got.IDs, role)
 			for i, id := range ids {
 				name := fmt.Sprintf("sale order %d as %s", id, role)
-				require.Empty(t, difference(name, got.records[i], odoo[id]))
+				require.Empty(t, verify.Difference(name, got.Records[i], odoo[id]))
 				query.One, query.ID = true, id
 				one, err := s.lateral(t.Context(), judge.who, query)
 				require.NoError(t, err, name)
-				require.Len(t, one.records, 1, name)
-				require.Empty(t, difference(name, one.records[0], odoo[id]))
+				require.Len(t, one.Records, 1, name)
+				require.Empty(t, verify.Difference(name, one.Records[0], odoo[id]))
 			}
 			seen[role] = len(ids)
 		}
@@ -142,9 +142,9 @@ func TestOneStatement(t *testing.T) {
 			read := func() {
 				got, err := counting.lateral(t.Context(), who, query)
 				require.NoError(t, err)
-				require.Empty(t, got.refusal, got.text)
-				require.NotEmpty(t, got.records)
-				require.Equal(t, reader.PathDirect, got.path)
+				require.Empty(t, got.Refusal, got.Text)
+				require.NotEmpty(t, got.Records)
+				require.Equal(t, reader.PathDirect, got.Path)
 			}
 			read()
 			_, err := owner.Exec(t.Context(), "SELECT pg_stat_statements_reset()")
@@ -199,9 +199,9 @@ func odooRefusal(t testing.TB, call func() error) string {
 }
 
 // nested reads records with what is nested in them: by web_read where Odoo has it.
-func (o oracle) nested(ctx context.Context, model string, ids []int64, wants []verify.Want) (map[int64]object, error) {
+func (o oracle) nested(ctx context.Context, model string, ids []int64, wants []verify.Want) (map[any]verify.Object, error) {
 	if !o.catalogue.Features.ModernDomains {
-		return o.objects(ctx, model, ids, wants, false)
+		return o.objects(ctx, model, anyIDs(ids), wants, false)
 	}
 	kwargs := map[string]any{"specification": specification(wants), "context": o.context}
 	result, err := o.odoo.Execute(ctx, o.who, model, "web_read", []any{ids}, kwargs)
@@ -212,14 +212,14 @@ func (o oracle) nested(ctx context.Context, model string, ids []int64, wants []v
 	if !ok {
 		return nil, fmt.Errorf("web_read of %s returned a %T", model, result)
 	}
-	documents := make(map[int64]object, len(rows))
+	documents := make(map[any]verify.Object, len(rows))
 	for _, row := range rows {
 		values := row.(map[string]any)
 		document, err := o.fromWebRead(model, wants, values)
 		if err != nil {
 			return nil, err
 		}
-		documents[values["id"].(int64)] = document
+		documents[values["id"]] = document
 	}
 	return documents, nil
 }
@@ -238,8 +238,8 @@ func specification(wants []verify.Want) map[string]any {
 }
 
 // fromWebRead encodes a record of web_read's answer as contract.md has it.
-func (o oracle) fromWebRead(model string, wants []verify.Want, row map[string]any) (object, error) {
-	document := make(object, 0, len(wants))
+func (o oracle) fromWebRead(model string, wants []verify.Want, row map[string]any) (verify.Object, error) {
+	document := make(verify.Object, 0, len(wants))
 	for _, w := range wants {
 		f := o.catalogue.Model(model).Field(w.Name)
 		value := row[w.Name]
@@ -248,7 +248,7 @@ func (o oracle) fromWebRead(model string, wants []verify.Want, row map[string]an
 			if err != nil {
 				return nil, err
 			}
-			document = append(document, member{w.Name, encoded})
+			document = append(document, verify.Member{Key: w.Name, Value: encoded})
 			continue
 		}
 		list, isList := value.([]any)
@@ -270,7 +270,7 @@ func (o oracle) fromWebRead(model string, wants []verify.Want, row map[string]an
 		case len(nested) > 0:
 			encoded = nested[0]
 		}
-		document = append(document, member{w.Name, encoded})
+		document = append(document, verify.Member{Key: w.Name, Value: encoded})
 	}
 	return document, nil
 }

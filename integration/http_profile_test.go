@@ -82,19 +82,19 @@ func (h httpReads) typedValues() {
 			continue
 		}
 		for i, document := range page.Results {
-			record, err := decodeObject(document)
+			record, err := verify.Decode(document)
 			if err != nil {
 				h.t.Fatal(err)
 			}
-			expected := object{}
+			expected := verify.Object{}
 			for _, w := range wants {
 				value, err := typedValue(h.s.catalogue(h.t).Model(model).Field(w.Name), rows[i].(map[string]any)[w.Name])
 				if err != nil {
 					h.t.Fatal(err)
 				}
-				expected = append(expected, member{w.Name, value})
+				expected = append(expected, verify.Member{Key: w.Name, Value: value})
 			}
-			if d := difference(fmt.Sprintf("%s[%d]", model, i), record, expected); d != "" {
+			if d := verify.Difference(fmt.Sprintf("%s[%d]", model, i), record, expected); d != "" {
 				h.t.Error(d)
 			}
 		}
@@ -107,12 +107,7 @@ func typedValue(f *schema.Field, v any) (any, error) {
 	case f.Type == schema.Boolean:
 		return v == true, nil
 	case f.Type.X2many():
-		ids, err := targetIDs(v)
-		list := make([]any, len(ids))
-		for i, id := range ids {
-			list[i] = float64(id)
-		}
-		return list, err
+		return encodeIDs(v)
 	}
 	return encodePlain(f, true, v)
 }

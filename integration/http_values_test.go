@@ -59,20 +59,20 @@ func (h httpReads) agree(r verify.Request) string {
 		return ""
 	}
 	want, err := h.judge(r).ask(h.t.Context(), r, true)
-	if err != nil || want.refusal != "" {
-		h.t.Errorf("%s: Odoo refuses: %s %s, %v", r, want.refusal, want.text, err)
+	if err != nil || want.Refusal != "" {
+		h.t.Errorf("%s: Odoo refuses: %s %s, %v", r, want.Refusal, want.Text, err)
 		return ""
 	}
-	if len(want.records) != page.Count || page.Count == 0 {
-		h.t.Errorf("%s: %d records, Odoo has %d", r, page.Count, len(want.records))
+	if len(want.Records) != page.Count || page.Count == 0 {
+		h.t.Errorf("%s: %d records, Odoo has %d", r, page.Count, len(want.Records))
 		return ""
 	}
 	for i, document := range page.Results {
-		record, err := decodeObject(document)
+		record, err := verify.Decode(document)
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		if d := difference(fmt.Sprintf("[%d]", i), record, want.records[i]); d != "" {
+		if d := verify.Difference(fmt.Sprintf("[%d]", i), record, want.Records[i]); d != "" {
 			h.t.Errorf("%s: %s", r, d)
 		}
 	}

@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,26 +21,6 @@ import (
 // XML-RPC. It shares with lateral the transport and the catalogue's types of fields, and nothing of
 // the reader.
 
-// outcome is how a read ended: with records, or with a refusal.
-type outcome struct {
-	refusal string // "": answered; refusedAccess, refusedInput or refusedMissing
-	text    string // of a refusal
-	at      string // the dotted path of the field that lateral refused
-	records []object
-	ids     []int64 // of the records
-	path    string  // which way lateral went
-}
-
-// Refusals of a read.
-const (
-	refusedAccess  = "denied"
-	refusedInput   = "invalid"
-	refusedMissing = "not found"
-)
-
-// errUnanswerable is met where XML-RPC cannot carry what Odoo would answer.
-var errUnanswerable = errors.New("XML-RPC cannot carry the answer")
-
 // oracle answers reads through Odoo.
 type oracle struct {
 	odoo      writer.Caller
@@ -50,13 +32,24 @@ type oracle struct {
 	total bool
 }
 
+// oracles are the oracles of several users, by name.
+type oracles map[string]oracle
+
+// Ask implements verify.Oracle.
+func (o oracles) Ask(ctx context.Context, r verify.Request, total bool) (verify.Outcome, error) {
+	asked := o[r.User]
+	asked.context = maps.Clone(asked.context)
+	maps.Copy(asked.context, r.Context)
+	return asked.ask(ctx, r, total)
+}
+
 // errSeveral is what a one-record form of several records is refused with.
 var errSeveral = errors.New("several records in one-record form")
 
 // refusalOf tells what an error of Odoo's means.
 func refusalOf(err error) (string, error) {
 	if errors.Is(err, errSeveral) {
-		return refusedInput, nil
+		return verify.RefusedInput, nil
 	}
 	fault, ok := errors.AsType[*writer.Fault](err)
 	if !ok {
@@ -64,17 +57,15 @@ func refusalOf(err error) (string, error) {
 	}
 	switch fault.Kind {
 	case writer.Access, writer.AccessDenied:
-		return refusedAccess, nil
-	case writer.ReturnedNone, writer.Unreturnable:
-		return "", errUnanswerable
-	case writer.Unavailable, writer.Timeout, writer.Canceled, writer.TooLarge:
+		return verify.RefusedAccess, nil
+	case writer.Unavailable, writer.Timeout, writer.Canceled, writer.TooLarge, writer.ReturnedNone, writer.Unreturnable:
 		return "", err
 	}
-	return refusedInput, nil
+	return verify.RefusedInput, nil
 }
 
-// search returns the ids that Odoo finds.
-func (o oracle) search(ctx context.Context, model string, domain []any, order string, offset, limit int64) ([]int64, error) {
+// find returns the ids that Odoo finds, an account.root's being a text.
+func (o oracle) find(ctx context.Context, model string, domain []any, order string, offset, limit int64) ([]any, error) {
 	kwargs := map[string]any{"context": o.context}
 	if order != "" {
 		kwargs["order"] = order
@@ -92,7 +83,20 @@ func (o oracle) search(ctx context.Context, model string, domain []any, order st
 	if err != nil {
 		return nil, err
 	}
-	return int64s(result)
+	list, ok := result.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list of ids", result)
+	}
+	return list, nil
+}
+
+// search returns the ids that Odoo finds of a model with a table.
+func (o oracle) search(ctx context.Context, model string, domain []any, order string, offset, limit int64) ([]int64, error) {
+	list, err := o.find(ctx, model, domain, order, offset, limit)
+	if err != nil {
+		return nil, err
+	}
+	return int64s(list)
 }
 
 func int64s(v any) ([]int64, error) {
@@ -111,7 +115,7 @@ func int64s(v any) ([]int64, error) {
 
 // objects reads records of a model and returns them by id. flat is the top level of an answer
 // without a preset, whose plain relations are written in another way.
-func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []verify.Want, flat bool) (map[int64]object, error) {
+func (o oracle) objects(ctx context.Context, model string, ids []any, wants []verify.Want, flat bool) (map[any]verify.Object, error) {
 	m := o.catalogue.Model(model)
 	fields := make([]any, 0, len(wants)+1)
 	for _, w := range wants {
@@ -122,7 +126,7 @@ func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []
 	if len(fields) == 0 {
 		fields = append(fields, "id")
 	}
-	byID := make(map[int64]object, len(ids))
+	byID := make(map[any]verify.Object, len(ids))
 	// No records are read too, as web_read does: that shows whether the fields may be read.
 	kwargs := map[string]any{"fields": fields, "load": "", "context": o.context}
 	result, err := o.odoo.Execute(ctx, o.who, model, "read", []any{ids}, kwargs)
@@ -133,11 +137,11 @@ func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []
 	if !ok {
 		return nil, fmt.Errorf("read of %s returned a %T", model, result)
 	}
-	rows := make(map[int64]map[string]any, len(list))
+	rows := make(map[any]map[string]any, len(list))
 	for _, item := range list {
 		row := item.(map[string]any)
-		rows[row["id"].(int64)] = row
-		byID[row["id"].(int64)] = make(object, 0, len(wants))
+		rows[row["id"]] = row
+		byID[row["id"]] = make(verify.Object, 0, len(wants))
 	}
 	if len(rows) == 0 {
 		return byID, nil
@@ -152,15 +156,15 @@ func (o oracle) objects(ctx context.Context, model string, ids []int64, wants []
 			return nil, err
 		}
 		for id := range rows {
-			byID[id] = append(byID[id], member{w.Name, values[id]})
+			byID[id] = append(byID[id], verify.Member{Key: w.Name, Value: values[id]})
 		}
 	}
 	return byID, nil
 }
 
 // column encodes one field of some records as contract.md has it.
-func (o oracle) column(ctx context.Context, f *schema.Field, w verify.Want, flat bool, rows map[int64]map[string]any) (map[int64]any, error) {
-	values := make(map[int64]any, len(rows))
+func (o oracle) column(ctx context.Context, f *schema.Field, w verify.Want, flat bool, rows map[any]map[string]any) (map[any]any, error) {
+	values := make(map[any]any, len(rows))
 	named := w.Form == schema.Plain && flat && f.Type == schema.Many2one
 	if o.total && f.Type.X2many() {
 		if err := o.sortTargets(ctx, f, rows); err != nil {
@@ -177,8 +181,9 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w verify.Want, flat
 		}
 		return values, nil
 	}
-	targets := make(map[int64][]int64, len(rows))
-	var all []int64
+	targets := make(map[any][]any, len(rows))
+	var all []any
+	seen := map[any]bool{}
 	for id, row := range rows {
 		ids, err := targetIDs(row[f.Name])
 		if err != nil {
@@ -188,10 +193,13 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w verify.Want, flat
 			return nil, errSeveral
 		}
 		targets[id] = ids
-		all = append(all, ids...)
+		for _, id := range ids {
+			if !seen[id] {
+				seen[id] = true
+				all = append(all, id)
+			}
+		}
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
 	sub := w.Sub
 	if named {
 		sub = []verify.Want{{Name: "id"}}
@@ -228,10 +236,10 @@ func (o oracle) column(ctx context.Context, f *schema.Field, w verify.Want, flat
 
 // namedObjects reads the targets of a many2one that flat mode shows with their names. Of those that
 // the user may not read, the id is all that Odoo shows.
-func (o oracle) namedObjects(ctx context.Context, model string, ids []int64, wants []verify.Want, _ bool) (map[int64]object, error) {
-	documents := make(map[int64]object, len(ids))
+func (o oracle) namedObjects(ctx context.Context, model string, ids []any, wants []verify.Want, _ bool) (map[any]verify.Object, error) {
+	documents := make(map[any]verify.Object, len(ids))
 	for _, id := range ids {
-		documents[id] = object{{"id", float64(id)}}
+		documents[id] = verify.Object{{Key: "id", Value: encodeID(id)}}
 	}
 	if len(ids) == 0 || len(wants) == 1 {
 		return documents, nil
@@ -239,10 +247,10 @@ func (o oracle) namedObjects(ctx context.Context, model string, ids []int64, wan
 	everything := o
 	everything.context = maps.Clone(o.context)
 	everything.context["active_test"] = false
-	readable, err := everything.search(ctx, model, []any{[]any{"id", "in", ids}}, "id", 0, 0)
+	readable, err := everything.find(ctx, model, []any{[]any{"id", "in", ids}}, "", 0, 0)
 	if err != nil {
 		refusal, err := refusalOf(err)
-		if refusal == refusedAccess {
+		if refusal == verify.RefusedAccess {
 			return documents, nil
 		}
 		return nil, err
@@ -256,8 +264,8 @@ func (o oracle) namedObjects(ctx context.Context, model string, ids []int64, wan
 }
 
 // sortTargets brings the ids of an x2many into a total order.
-func (o oracle) sortTargets(ctx context.Context, f *schema.Field, rows map[int64]map[string]any) error {
-	var all []int64
+func (o oracle) sortTargets(ctx context.Context, f *schema.Field, rows map[any]map[string]any) error {
+	var all []any
 	for _, row := range rows {
 		ids, err := targetIDs(row[f.Name])
 		if err != nil {
@@ -271,38 +279,46 @@ func (o oracle) sortTargets(ctx context.Context, f *schema.Field, rows map[int64
 	searched := o
 	searched.context = maps.Clone(o.context)
 	searched.context["active_test"] = false
-	sorted, err := searched.search(ctx, f.Comodel, []any{[]any{"id", "in", all}}, o.totalOrder(f.Comodel, ""), 0, 0)
+	sorted, err := searched.find(ctx, f.Comodel, []any{[]any{"id", "in", all}}, o.totalOrder(f.Comodel, ""), 0, 0)
 	if err != nil {
 		return err
 	}
-	rank := make(map[int64]int, len(sorted))
+	rank := make(map[any]int, len(sorted))
 	for i, id := range sorted {
 		rank[id] = i
 	}
 	for _, row := range rows {
 		if list, ok := row[f.Name].([]any); ok {
-			slices.SortStableFunc(list, func(a, b any) int { return rank[a.(int64)] - rank[b.(int64)] })
+			slices.SortStableFunc(list, func(a, b any) int { return rank[a] - rank[b] })
 		}
 	}
 	return nil
 }
 
 // targetIDs returns the ids of a relational value.
-func targetIDs(v any) ([]int64, error) {
+func targetIDs(v any) ([]any, error) {
 	switch v := v.(type) {
 	case bool, nil:
 		return nil, nil
-	case int64:
-		return []int64{v}, nil
+	case int64, string:
+		return []any{v}, nil
 	case []any:
 		if len(v) == 2 {
 			if _, pair := v[1].(string); pair {
 				v = v[:1]
 			}
 		}
-		return int64s(v)
+		return v, nil
 	}
 	return nil, fmt.Errorf("%T is no relation", v)
+}
+
+// encodeID encodes an id, which account.root of 19.0 has as a text.
+func encodeID(id any) any {
+	if n, ok := id.(int64); ok {
+		return json.Number(strconv.FormatInt(n, 10))
+	}
+	return id
 }
 
 // encodePlain encodes a value without nested fields.
@@ -314,17 +330,10 @@ func encodePlain(f *schema.Field, flat bool, v any) (any, error) {
 		}
 		return nil, nil
 	case schema.Many2one, schema.One2many, schema.Many2many:
-		ids, err := targetIDs(v)
-		if err != nil {
-			return nil, err
-		}
-		list := make([]any, len(ids))
-		for i, id := range ids {
-			list[i] = float64(id)
-		}
+		list, err := encodeIDs(v)
 		switch {
-		case len(list) == 0:
-			return nil, nil
+		case err != nil || len(list) == 0:
+			return nil, err
 		case f.Type == schema.Many2one, !flat && len(list) == 1:
 			return list[0], nil
 		}
@@ -335,18 +344,51 @@ func encodePlain(f *schema.Field, flat bool, v any) (any, error) {
 		if !ok {
 			return nil, nil
 		}
-		n, err := strconv.ParseFloat(id, 64)
-		if err != nil || !flat {
-			return n, err
+		if !flat {
+			return json.Number(id), nil
 		}
-		return []any{n}, nil
+		return []any{json.Number(id)}, nil
 	case schema.Binary, schema.Image:
 		if text, ok := v.(string); ok && text != "" {
 			return strings.NewReplacer("\n", "", "\r", "").Replace(text), nil
 		}
 		return nil, nil
+	case schema.Float, schema.Monetary:
+		if n, ok := v.(int64); ok {
+			v = float64(n)
+		}
+		if n, ok := v.(float64); ok {
+			return floatNumber(n), nil
+		}
+	case schema.Integer, schema.Many2oneReference:
+		// Beyond 32 bits Odoo sends a float.
+		if n, ok := v.(float64); ok {
+			return json.Number(strconv.FormatFloat(n, 'f', -1, 64)), nil
+		}
 	}
 	return encodeScalar(v), nil
+}
+
+// encodeIDs encodes the ids of a relational value.
+func encodeIDs(v any) ([]any, error) {
+	ids, err := targetIDs(v)
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = encodeID(id)
+	}
+	return list, err
+}
+
+// floatNumber is a float as contract.md has it: the fewest digits, and never taken for an integer.
+func floatNumber(f float64) json.Number {
+	text := strconv.FormatFloat(f, 'e', -1, 64)
+	if exponent, _ := strconv.Atoi(text[strings.IndexByte(text, 'e')+1:]); exponent >= -4 && exponent < 15 {
+		text = strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(text, ".") {
+			text += ".0"
+		}
+	}
+	return json.Number(text)
 }
 
 // encodeScalar writes what is falsy, and no number, as null.
@@ -360,39 +402,44 @@ func encodeScalar(v any) any {
 		if v == "" {
 			return nil
 		}
-	case int64:
-		return float64(v)
 	case []any:
 		if len(v) == 0 {
 			return nil
 		}
-		return plainJSON(v)
 	case map[string]any:
 		if len(v) == 0 {
 			return nil
 		}
-		return plainJSON(v)
 	}
-	return v
+	return encodeJSON(v)
 }
 
-// plainJSON makes structured values comparable with decoded JSON.
-func plainJSON(v any) any {
+// encodeJSON encodes structured values. Their keys come as PostgreSQL keeps them: the shorter first.
+func encodeJSON(v any) any {
 	switch v := v.(type) {
 	case int64:
-		return float64(v)
+		return json.Number(strconv.FormatInt(v, 10))
+	case float64:
+		text := strconv.FormatFloat(v, 'f', -1, 64)
+		if !strings.Contains(text, ".") {
+			text += ".0"
+		}
+		return json.Number(text)
 	case []any:
 		list := make([]any, len(v))
 		for i, item := range v {
-			list[i] = plainJSON(item)
+			list[i] = encodeJSON(item)
 		}
 		return list
 	case map[string]any:
-		keys := make(map[string]any, len(v))
-		for key, item := range v {
-			keys[key] = plainJSON(item)
+		keys := slices.SortedFunc(maps.Keys(v), func(a, b string) int {
+			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+		})
+		members := make(verify.Object, len(keys))
+		for i, key := range keys {
+			members[i] = verify.Member{Key: key, Value: encodeJSON(v[key])}
 		}
-		return keys
+		return members
 	}
 	return v
 }

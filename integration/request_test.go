@@ -2,80 +2,26 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"lateral/auth"
 	"lateral/reader"
 	"lateral/reader/verify"
 	"lateral/schema"
-	"lateral/writer"
 )
 
 // lateral answers a request through the reader.
-func (s *stand) lateral(ctx context.Context, who auth.Credentials, q reader.Query) (outcome, error) {
+func (s *stand) lateral(ctx context.Context, who auth.Credentials, q reader.Query) (verify.Outcome, error) {
 	result, err := s.reader.Read(ctx, who, q)
-	if err != nil {
-		return refusedBy(err)
-	}
-	defer result.Close()
-	out := outcome{path: result.Path}
-	for {
-		document, err := result.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			refused, err := refusedBy(err)
-			refused.path = out.path
-			return refused, err
-		}
-		decoded, err := decodeObject(document)
-		if err != nil {
-			return out, err
-		}
-		id := int64(0)
-		for _, m := range decoded {
-			if n, ok := m.value.(float64); ok && m.key == "id" {
-				id = int64(n)
-			}
-		}
-		out.records = append(out.records, decoded)
-		out.ids = append(out.ids, id)
-	}
-}
-
-// refusedBy makes an outcome of a failed read; errors that no request deserves are returned.
-func refusedBy(err error) (outcome, error) {
-	failed, ok := errors.AsType[*reader.Error](err)
-	if !ok {
-		return outcome{}, err
-	}
-	out := outcome{text: failed.Message, at: failed.Path}
-	switch failed.Kind {
-	case reader.Denied:
-		out.refusal = refusedAccess
-	case reader.NotFound:
-		out.refusal = refusedMissing
-	case reader.Invalid, reader.NotSingle, reader.ModelNotFound:
-		out.refusal = refusedInput
-	default:
-		// Whatever Odoo's code stumbles over is a refusal of the request too.
-		if _, ok := errors.AsType[*writer.Fault](err); !ok || failed.Kind != reader.Internal {
-			return outcome{}, err
-		}
-		out.refusal = refusedInput
-	}
-	return out, nil
+	return verify.Collect(ctx, q.One, result, err)
 }
 
 // ask answers a request through Odoo. With total, orders are made total by the id, as lateral does.
-func (o oracle) ask(ctx context.Context, r verify.Request, total bool) (outcome, error) {
+func (o oracle) ask(ctx context.Context, r verify.Request, total bool) (verify.Outcome, error) {
 	domain, err := o.rootDomain(r)
 	if err != nil {
-		return outcome{refusal: refusedInput, text: err.Error()}, nil
+		return verify.Outcome{Refusal: verify.RefusedInput, Text: err.Error()}, nil
 	}
 	limit := r.Limit
 	if r.One {
@@ -90,21 +36,29 @@ func (o oracle) ask(ctx context.Context, r verify.Request, total bool) (outcome,
 		return refusedByOdoo(err)
 	}
 	o.total = total
-	documents, err := o.objects(ctx, r.Model, ids, r.Wants, r.Flat)
+	documents, err := o.objects(ctx, r.Model, anyIDs(ids), r.Wants, r.Flat)
 	if err != nil {
 		return refusedByOdoo(err)
 	}
-	out := outcome{}
+	out := verify.Outcome{}
 	for _, id := range ids {
 		if document, ok := documents[id]; ok {
-			out.ids = append(out.ids, id)
-			out.records = append(out.records, document)
+			out.IDs = append(out.IDs, id)
+			out.Records = append(out.Records, document)
 		}
 	}
-	if r.One && len(out.ids) == 0 {
-		return outcome{refusal: refusedMissing}, nil
+	if r.One && len(out.IDs) == 0 {
+		return verify.Outcome{Refusal: verify.RefusedMissing}, nil
 	}
 	return out, nil
+}
+
+func anyIDs(ids []int64) []any {
+	list := make([]any, len(ids))
+	for i, id := range ids {
+		list[i] = id
+	}
+	return list
 }
 
 // rootDomain is the domain of the records at the top.
@@ -146,10 +100,10 @@ func (o oracle) totalOrder(model, order string) string {
 	return order + ", id"
 }
 
-func refusedByOdoo(err error) (outcome, error) {
+func refusedByOdoo(err error) (verify.Outcome, error) {
 	refusal, err2 := refusalOf(err)
 	if err2 != nil {
-		return outcome{}, err2
+		return verify.Outcome{}, err2
 	}
-	return outcome{refusal: refusal, text: err.Error()}, nil
+	return verify.Outcome{Refusal: refusal, Text: err.Error()}, nil
 }

@@ -187,7 +187,7 @@ func TestShadowAgreesWithRightReads(t *testing.T) {
 				q.Profile = reader.Classic()
 				got, err := checked.lateral(t.Context(), who, q)
 				require.NoError(t, err)
-				if got.path != reader.PathDirect && got.path != reader.PathHybrid {
+				if got.Path != reader.PathDirect && got.Path != reader.PathHybrid {
 					continue
 				}
 				reads++

@@ -31,6 +31,7 @@ type verifyOptions struct {
 	seed      uint64
 	models    string
 	workers   int
+	only      []int
 	time      time.Duration
 	resume    string
 	out       string
@@ -65,6 +66,7 @@ func verifyCommand() *cobra.Command {
 	flags.Uint64Var(&o.seed, "seed", 0, "what the reads are generated from (default: any)")
 	flags.StringVar(&o.models, "models", "*", "names of the models to read, with * and ?")
 	flags.IntVar(&o.workers, "workers", 4, "reads compared at a time")
+	flags.IntSliceVar(&o.only, "only", nil, "numbers of requests (#N in the report) to make again, and no others")
 	flags.DurationVar(&o.time, "time", 0, "longest time of the run; 0: none")
 	flags.StringVar(&o.resume, "resume", "", "result file of a run to go on with")
 	flags.StringVar(&o.out, "out", "", "file for the result (default: that of --resume, else the setting verification, else verification.json)")
@@ -138,7 +140,7 @@ func runVerify(ctx context.Context, s settings, o verifyOptions, out, progress i
 		Odoo: odoo, Catalogue: catalogue, Database: pool, Users: users,
 		Viewer: verify.NewAccessViewer(v.source.directory, pool, catalogue, odoo, users),
 		Models: func(name string) bool { ok, _ := path.Match(o.models, name); return ok },
-		Seed:   v.result.Seed, Reads: o.reads, Workers: o.workers,
+		Seed:   v.result.Seed, Reads: o.reads, Workers: o.workers, Only: o.only,
 		Progress: func(report *verify.Report) { v.progress(report, o.reads) },
 	}, v.report)
 	v.shown.end()

@@ -25,6 +25,33 @@ type Reader interface {
 	ReadThroughOdoo(ctx context.Context, who auth.Credentials, q reader.Query) (*reader.Result, error)
 }
 
+// Oracle answers requests as Odoo does.
+type Oracle interface {
+	// Ask answers a request. With total, the order of its records is made total by the id, as lateral's
+	// is.
+	Ask(ctx context.Context, r Request, total bool) (Outcome, error)
+}
+
+// executor is lateral's own executor through Odoo as an oracle.
+type executor struct {
+	reader    Reader
+	catalogue *schema.Catalogue
+	users     map[string]Reading
+}
+
+// Ask implements Oracle.
+func (e executor) Ask(ctx context.Context, r Request, total bool) (Outcome, error) {
+	q, err := r.Query(e.catalogue)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if total {
+		q.Order = totalOrder(e.catalogue, r.Model, strings.Join(r.Order, ", "))
+	}
+	result, err := e.reader.ReadThroughOdoo(ctx, e.users[r.User].Credentials, q)
+	return Collect(ctx, r.One, result, err)
+}
+
 // Kind is a kind of disagreement.
 type Kind string
 
@@ -52,8 +79,8 @@ type verdict struct {
 	path   string // which way lateral went, "" where it refused
 	strict string // why lateral may refuse what Odoo answers, where it does
 	moving bool   // the records changed whenever both sides were asked
-	sql    outcome
-	rpc    outcome
+	sql    Outcome
+	rpc    Outcome
 }
 
 // asker is a user with a context.
@@ -66,6 +93,7 @@ type asker struct {
 // comparer asks both sides.
 type comparer struct {
 	reader    Reader
+	oracle    Oracle
 	odoo      writer.Caller
 	catalogue *schema.Catalogue
 	users     map[string]Reading
@@ -123,80 +151,120 @@ func (c *comparer) once(ctx context.Context, r Request) (verdict, error) {
 		return verdict{}, fmt.Errorf("%s: %w", r, err)
 	}
 	result, err := c.reader.Read(ctx, a.who, q)
-	sql, err := collect(ctx, r.One, result, err)
+	sql, err := Collect(ctx, r.One, result, err)
 	if err != nil {
 		return verdict{}, err
 	}
-	rpc, err := c.throughOdoo(ctx, a, r, q)
+	rpc, err := c.oracle.Ask(ctx, r, false)
 	if err != nil {
 		return verdict{}, err
 	}
-	v := verdict{path: sql.path, sql: sql, rpc: rpc}
+	v := verdict{path: sql.Path, sql: sql, rpc: rpc}
 	switch {
-	case sql.refusal == failed:
-		v.kind, v.text = Failure, "lateral failed: "+sql.text
+	case sql.Refusal == Failed:
+		v.kind, v.text = Failure, "lateral failed: "+sql.Text
 		return v, nil
-	case sql.same(rpc), sql.refusal != "" && rpc.refusal != "":
-		// Of a request with several faults each side may find another one first.
+	case sql.same(rpc):
 		return v, nil
-	case sql.refusal == refusedAccess && rpc.refusal == "":
+	case sql.Refusal != "" && rpc.Refusal != "":
+		err := c.otherReason(ctx, r, &v)
+		return v, err
+	case sql.Refusal == RefusedAccess && rpc.Refusal == "":
 		if v.strict, err = c.stricter(ctx, a, r, sql); err != nil || v.strict != "" {
 			return v, err
 		}
 	}
-	if sql.refusal != "" || rpc.refusal != "" {
+	if sql.Refusal != "" || rpc.Refusal != "" {
+		if tied, err := c.judgeTied(ctx, a, r, &v); err != nil || tied {
+			return v, err
+		}
 		v.kind, v.text = Denial, fmt.Sprintf("lateral %s, Odoo %s", sql, rpc)
-		if sql.refusal == "" && rpc.refusal == refusedAccess && len(sql.records) > 0 {
+		if sql.Refusal == "" && rpc.Refusal == RefusedAccess && len(sql.Records) > 0 {
 			v.kind = Leak
 		}
 		return v, nil
 	}
-	err = c.judge(ctx, a, r, q, &v)
+	err = c.judge(ctx, a, r, &v)
 	return v, err
 }
 
-func (c *comparer) throughOdoo(ctx context.Context, a asker, r Request, q reader.Query) (outcome, error) {
-	result, err := c.reader.ReadThroughOdoo(ctx, a.who, q)
-	return collect(ctx, r.One, result, err)
+// judgeTied judges a request that one side refuses because of a record that is not on the other's page,
+// where the order leaves open which of equal records are: with the id added Odoo must do as lateral does.
+// It reports whether that is so.
+func (c *comparer) judgeTied(ctx context.Context, a asker, r Request, v *verdict) (bool, error) {
+	order := strings.Join(r.Order, ", ")
+	if totalOrder(c.catalogue, r.Model, order) == order {
+		return false, nil
+	}
+	total, err := c.oracle.Ask(ctx, r, true)
+	switch {
+	case err != nil || total.Refusal != v.sql.Refusal:
+		return false, err
+	case total.Refusal != "":
+		return c.tied(ctx, a, r, v.rpc.IDs)
+	}
+	v.rpc = total
+	return true, c.judge(ctx, a, r, v)
+}
+
+// otherReason judges a request that both sides refuse, but for different reasons. Of several faults
+// each side may find another one first; so each part of the request is asked by itself, and there they
+// must agree.
+func (c *comparer) otherReason(ctx context.Context, r Request, v *verdict) error {
+	parts := r.parts()
+	if len(parts) < 2 {
+		v.kind, v.text = Denial, fmt.Sprintf("lateral %s, Odoo %s", v.sql, v.rpc)
+		return nil
+	}
+	for _, part := range parts {
+		found, err := c.once(ctx, part)
+		if err != nil {
+			return err
+		}
+		if found.kind != "" {
+			v.kind, v.text = Denial, fmt.Sprintf("both refuse, but %s: %s", part, found.text)
+			return nil
+		}
+	}
+	return nil
 }
 
 // judge compares two answers. Where an order leaves ties, Odoo's answer is one of many: with the id
 // added it must be lateral's.
-func (c *comparer) judge(ctx context.Context, a asker, r Request, q reader.Query, v *verdict) error {
+func (c *comparer) judge(ctx context.Context, a asker, r Request, v *verdict) error {
 	sql, rpc := v.sql, v.rpc
-	page := rpc.ids
-	if !slices.Equal(sql.ids, page) && !r.One {
-		q.Order = totalOrder(c.catalogue, r.Model, strings.Join(r.Order, ", "))
-		total, err := c.throughOdoo(ctx, a, r, q)
+	page := rpc.IDs
+	if !slices.Equal(sql.IDs, page) {
+		total, err := c.oracle.Ask(ctx, r, true)
 		if err != nil {
 			return err
 		}
-		if total.refusal == "" {
+		if total.Refusal == "" {
 			rpc = total
 		}
 	}
-	c.sortComputed(r, sql.records)
-	c.sortComputed(r, rpc.records)
+	c.sortComputed(r, sql.Records)
+	c.sortComputed(r, rpc.Records)
 	found := compareRecords(sql, rpc)
-	if found != nil && slices.Equal(sql.ids, rpc.ids) {
-		if err := c.sortTied(ctx, a, r, sql.records, rpc.records); err != nil {
+	if found != nil && slices.Equal(sql.IDs, rpc.IDs) {
+		if err := c.sortTied(ctx, a, r, sql.Records, rpc.Records); err != nil {
 			return err
 		}
 		found = compareRecords(sql, rpc)
 	}
 	if found == nil {
-		if slices.Equal(sql.ids, page) {
+		if slices.Equal(sql.IDs, page) {
 			return nil
 		}
-		tied, err := c.tied(ctx, a, r, domainOf(q, r), page)
+		tied, err := c.tied(ctx, a, r, page)
 		if err != nil || tied {
 			return err
 		}
-		v.kind, v.text = Ordered, fmt.Sprintf("Odoo's own order %v is not %q: %v", page, q.Order, rpc.ids)
+		v.kind, v.text = Ordered, fmt.Sprintf("Odoo's own order %v is not the total one: %v", page, rpc.IDs)
 		return nil
 	}
 	v.text = found.String()
-	leak, err := c.leaks(ctx, a, r, sql.records, rpc.records)
+	leak, err := c.leaks(ctx, a, r, sql.Records, rpc.Records)
 	if err != nil {
 		return err
 	}
@@ -207,30 +275,22 @@ func (c *comparer) judge(ctx context.Context, a asker, r Request, q reader.Query
 	return nil
 }
 
-// domainOf is the domain of a request's root records.
-func domainOf(q reader.Query, r Request) []any {
-	if q.Filters == nil {
-		return []any{}
-	}
-	return r.Filters()
-}
-
 // compareRecords finds where two answers differ first.
-func compareRecords(sql, rpc outcome) *gap {
-	if !slices.Equal(sql.ids, rpc.ids) {
+func compareRecords(sql, rpc Outcome) *gap {
+	if !slices.Equal(sql.IDs, rpc.IDs) {
 		return &gap{path: "records", ids: true, sql: anyIDs(sql), rpc: anyIDs(rpc)}
 	}
-	for i := range rpc.records {
-		if d := difference(fmt.Sprintf("record %d", rpc.ids[i]), sql.records[i], rpc.records[i]); d != nil {
+	for i := range rpc.Records {
+		if d := difference(fmt.Sprintf("record %d", rpc.IDs[i]), sql.Records[i], rpc.Records[i]); d != nil {
 			return d
 		}
 	}
 	return nil
 }
 
-func anyIDs(o outcome) []any {
-	ids := make([]any, len(o.records))
-	for i, record := range o.records {
+func anyIDs(o Outcome) []any {
+	ids := make([]any, len(o.Records))
+	for i, record := range o.Records {
 		ids[i] = record.Get("id")
 	}
 	return ids

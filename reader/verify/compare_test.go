@@ -1,8 +1,12 @@
 package verify
 
 import (
+	"cmp"
+	"context"
 	"testing"
 
+	"lateral/auth"
+	"lateral/reader"
 	"lateral/schema"
 )
 
@@ -72,10 +76,10 @@ func TestReportCountsWhatWasFound(t *testing.T) {
 	p := NewReport()
 	request := Request{Model: "order", User: "demo"}
 	for i, f := range []finding{
-		{request: request, path: "direct", stored: true, compared: true},
-		{request: request, path: "hybrid", stored: true, reason: "margin", compared: true, verdict: verdict{kind: Leak, text: "shown"}},
-		{request: request, path: "direct", compared: true, verdict: verdict{kind: Value, text: "other"}},
-		{request: request, path: "refused", stored: true, compared: true, verdict: verdict{strict: strictCompany}},
+		{request: request, path: "direct", stored: true, pure: true, compared: true},
+		{request: request, path: "hybrid", stored: true, pure: true, reason: "margin", compared: true, verdict: verdict{kind: Leak, text: "shown"}},
+		{request: request, path: "direct", stored: true, compared: true, verdict: verdict{kind: Value, text: "other"}},
+		{request: request, path: "refused", stored: true, pure: true, compared: true, verdict: verdict{strict: strictCompany}},
 		{request: request, path: "odoo"},
 		{request: request, path: "direct", verdict: verdict{kind: Value, moving: true}},
 		{request: request, path: "direct", slow: true},
@@ -85,8 +89,70 @@ func TestReportCountsWhatWasFound(t *testing.T) {
 	}
 	verdict := p.Models["order"]
 	if p.Next != 7 || p.Reads != 4 || p.Agree != 2 || p.Unsampled != 1 || p.Moving != 1 || p.Slow != 1 ||
-		p.Stored != 2 || p.StoredDirect != 1 || p.Indirect["margin"] != 1 || p.Kinds[Leak] != 1 || len(p.Disagreements) != 2 ||
+		p.Stored != 3 || p.StoredDirect != 2 || p.Pure != 2 || p.PureDirect != 1 || p.Indirect["margin"] != 1 || p.Kinds[Leak] != 1 || len(p.Disagreements) != 2 ||
 		verdict.Reads != 4 || verdict.Agree != 2 || verdict.Differ != 2 || verdict.Leak != 1 || p.Users["demo"] != verdict {
 		t.Errorf("%+v", p)
+	}
+}
+
+// refusing refuses requests by what they ask for: either side may look at the domain or the fields first.
+type refusing struct {
+	fields, domain string // the refusals
+	domainFirst    bool
+}
+
+func (f refusing) refusal(fields, domain bool) string {
+	switch {
+	case domain && f.domain != "" && (f.domainFirst || !fields || f.fields == ""):
+		return f.domain
+	case fields:
+		return f.fields
+	}
+	return ""
+}
+
+// Ask implements Oracle. What is not refused finds nothing.
+func (f refusing) Ask(_ context.Context, r Request, _ bool) (Outcome, error) {
+	return Outcome{Refusal: cmp.Or(f.refusal(len(r.Wants) > 1, len(r.Domain) > 0), RefusedMissing)}, nil
+}
+
+func (f refusing) Read(_ context.Context, _ auth.Credentials, q reader.Query) (*reader.Result, error) {
+	kinds := map[string]reader.Kind{RefusedAccess: reader.Denied, RefusedInput: reader.Invalid, "": reader.NotFound}
+	return nil, &reader.Error{Kind: kinds[f.refusal(len(q.Preset.ReadAll.Items) > 1, q.Filters != nil)]}
+}
+
+func (refusing) Explain(context.Context, auth.Credentials, reader.Query) (path, reason string, err error) {
+	return "", "", nil
+}
+
+func (refusing) ReadThroughOdoo(context.Context, auth.Credentials, reader.Query) (*reader.Result, error) {
+	return nil, nil
+}
+
+// Ensure two refusals agree where each side has found one of the request's faults, and not where
+// they are of one fault.
+func TestRefusalsMustHaveTheSameReasons(t *testing.T) {
+	model := &schema.Model{Name: "order", Fields: map[string]*schema.Field{"id": {Name: "id", Type: schema.Integer}, "name": {Name: "name", Type: schema.Char}}}
+	r := Request{User: "demo", Model: "order", Wants: []Want{{Name: "id"}, {Name: "name"}}, Domain: []Term{{Leaf: []any{"name", "=", "x"}}}}
+	for name, test := range map[string]struct {
+		ours, odoo refusing
+		kind       Kind
+	}{
+		"one reason":             {refusing{fields: RefusedAccess}, refusing{fields: RefusedAccess}, ""},
+		"one fault, two reasons": {refusing{fields: RefusedAccess}, refusing{fields: RefusedInput}, Denial},
+		"two faults": {
+			refusing{fields: RefusedAccess, domain: RefusedInput},
+			refusing{fields: RefusedAccess, domain: RefusedInput, domainFirst: true}, "",
+		},
+		"another fault each": {refusing{fields: RefusedAccess}, refusing{domain: RefusedInput}, Denial},
+	} {
+		c := comparer{
+			reader: test.ours, oracle: test.odoo, catalogue: schema.NewCatalogue(model),
+			users: map[string]Reading{"demo": {User: User{Name: "demo"}}},
+		}
+		v, err := c.once(t.Context(), r)
+		if err != nil || v.kind != test.kind {
+			t.Errorf("%s: %q (%s), %v, want %q", name, v.kind, v.text, err, test.kind)
+		}
 	}
 }

@@ -96,6 +96,15 @@ func (g *gap) String() string {
 	return fmt.Sprintf("%s: lateral %s, Odoo %s", g.path, show(g.sql), show(g.rpc))
 }
 
+// Difference tells where two values differ first, an answer of lateral's and what it should be; it is
+// empty where they do not.
+func Difference(path string, sql, want any) string {
+	if found := difference(path, sql, want); found != nil {
+		return found.String()
+	}
+	return ""
+}
+
 // difference finds where two values differ first, nil where they do not.
 func difference(path string, sql, rpc any) *gap {
 	here := &gap{path: path, sql: sql, rpc: rpc}

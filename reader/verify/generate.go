@@ -119,15 +119,17 @@ type draw struct {
 	err  error
 }
 
-// Request returns the request of a number. Those of even numbers go round all models and users;
-// those of odd numbers ask for models that have records.
+// Request returns the request of a number. Those of even numbers go round all models and users, once
+// whether or not the user may read the model, and then mostly where the user may; those of odd numbers
+// ask for models that have records.
 func (g *Generator) Request(ctx context.Context, number int) (Request, error) {
 	d := &draw{Generator: g, Rand: rand.New(rand.NewPCG(g.seed, uint64(number)+1)), ctx: ctx}
 	round := number / 2
 	model := g.models[round%len(g.models)]
 	// With every round of the models the users move on by one.
 	d.user = g.users[(round+round/len(g.models))%len(g.users)]
-	if number%2 == 1 {
+	sweeping := number < g.Sweep()
+	if number%2 == 1 || !sweeping && !d.view(model).Readable && d.chance(0.9) {
 		model = g.rich[d.IntN(len(g.rich))]
 		for range 4 {
 			d.user = pick(d, g.users)
@@ -218,6 +220,12 @@ func (d *draw) fields(m *schema.Model, pass func(f *schema.Field) bool) []*schem
 	return fields
 }
 
+// enters decides whether to go on into a comodel. Where the user may not read it a request is refused,
+// of which a few are enough.
+func (d *draw) enters(comodel *schema.Model, p float64) bool {
+	return comodel != nil && d.chance(p) && (d.view(comodel).Readable || d.chance(0.1))
+}
+
 // wants draws a tree of fields.
 func (d *draw) wants(m *schema.Model, depth int, flat bool) []Want {
 	wants := []Want{{Name: "id"}}
@@ -237,7 +245,7 @@ func (d *draw) wants(m *schema.Model, depth int, flat bool) []Want {
 		f := fields[i]
 		w := Want{Name: f.Name}
 		comodel := d.catalogue.Model(f.Comodel)
-		if f.Type.Relational() && comodel != nil && depth < 3 && d.chance(0.6-0.2*float64(depth)) {
+		if f.Type.Relational() && depth < 3 && d.enters(comodel, 0.6-0.2*float64(depth)) {
 			w.Form = schema.List
 			if f.Type == schema.Many2one && !d.chance(0.1) || f.Type.X2many() && d.chance(0.03) {
 				w.Form = schema.OneRecord

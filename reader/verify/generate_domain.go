@@ -34,7 +34,7 @@ func (d *draw) leaf(m *schema.Model, prefix string, hops int) []any {
 	f := pick(d, fields)
 	comodel := d.catalogue.Model(f.Comodel)
 	modern := d.catalogue.Features.AnyOperator
-	if f.Type.Relational() && comodel != nil && hops > 0 && d.chance(0.45) {
+	if f.Type.Relational() && hops > 0 && d.enters(comodel, 0.45) {
 		if modern && d.chance(0.3) {
 			sub := []any{}
 			for range d.IntN(3) {

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -57,10 +58,14 @@ func totalOrder(c *schema.Catalogue, model, order string) string {
 // tied reports whether Odoo's own page differs from the total order in nothing but ties: record by
 // record it must be from the same group of equals. Ordering by the id downwards as well tells which
 // these are, since it turns every group around.
-func (c *comparer) tied(ctx context.Context, a asker, r Request, domain []any, page []int64) (bool, error) {
+func (c *comparer) tied(ctx context.Context, a asker, r Request, page []int64) (bool, error) {
 	order := totalOrder(c.catalogue, r.Model, strings.Join(r.Order, ", "))
 	if !strings.HasSuffix(order, ", id") {
 		return false, nil
+	}
+	domain, err := c.domain(r)
+	if err != nil {
+		return false, err
 	}
 	upwards, err := a.search(ctx, r.Model, domain, order)
 	if err != nil {
@@ -91,6 +96,26 @@ func (c *comparer) tied(ctx context.Context, a asker, r Request, domain []any, p
 		}
 	}
 	return true, nil
+}
+
+// domain is the domain of a request's root records.
+func (c *comparer) domain(r Request) ([]any, error) {
+	switch {
+	case !r.One:
+		return r.Filters(), nil
+	case r.Field == "":
+		return []any{[]any{"id", "=", r.ID}}, nil
+	}
+	var value any = r.Value
+	switch c.catalogue.Model(r.Model).Field(r.Field).Type {
+	case schema.Integer, schema.Many2one, schema.Many2oneReference:
+		n, err := strconv.ParseInt(r.Value, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r, err)
+		}
+		value = n
+	}
+	return []any{[]any{r.Field, "=", value}}, nil
 }
 
 // sortComputed brings x2many fields that Odoo's code computes into an order, since it gives them

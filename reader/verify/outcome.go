@@ -5,57 +5,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"lateral/reader"
 )
 
-// outcome is how a read ended: with records, or with a refusal.
-type outcome struct {
-	refusal   string // "": answered
-	text      string // of a refusal
-	at        string // the dotted path of the field that was refused
-	path      string // which way the read went
-	documents []string
-	records   []Object
-	ids       []int64
+// Outcome is how a read ended: with records, or with a refusal.
+type Outcome struct {
+	Refusal string // "": answered; else one of the constants below
+	Text    string // of a refusal
+	At      string // the dotted path of the field that was refused
+	Path    string // which way the read went
+	Records []Object
+	IDs     []int64 // of the records
 }
 
 // Refusals of a read.
 const (
-	refusedAccess  = "denied"
-	refusedInput   = "invalid"
-	refusedMissing = "not found"
-	// failed is what no request deserves, such as a statement that PostgreSQL refuses.
-	failed = "failed"
+	RefusedAccess  = "denied"
+	RefusedInput   = "invalid"
+	RefusedMissing = "not found"
+	// Failed is what no request deserves, such as a statement that PostgreSQL refuses.
+	Failed = "failed"
 )
 
 // same reports whether two outcomes are one and the same.
-func (o outcome) same(other outcome) bool {
-	return o.refusal == other.refusal && slices.Equal(o.documents, other.documents)
+func (o Outcome) same(other Outcome) bool {
+	return o.Refusal == other.Refusal && compareRecords(o, other) == nil
 }
 
-func (o outcome) String() string {
-	if o.refusal == "" {
-		return fmt.Sprintf("answers %d records", len(o.records))
+func (o Outcome) String() string {
+	if o.Refusal == "" {
+		return fmt.Sprintf("answers %d records", len(o.Records))
 	}
-	text := []rune(strings.ReplaceAll(o.text, "\n", " "))
+	text := []rune(strings.ReplaceAll(o.Text, "\n", " "))
 	if len(text) > 300 {
 		text = append(text[:300], '…')
 	}
-	return o.refusal + " (" + string(text) + ")"
+	return o.Refusal + " (" + string(text) + ")"
 }
 
-// collect reads an answer to its end. It fails with what stands in the way of both sides: a server
+// Collect reads an answer of lateral's to its end; err is that of the read itself. It fails with what stands in the way of both sides: a server
 // that is not there, a time that has run out.
-func collect(ctx context.Context, one bool, result *reader.Result, err error) (outcome, error) {
+func Collect(ctx context.Context, one bool, result *reader.Result, err error) (Outcome, error) {
 	if err != nil {
 		return refused(err)
 	}
 	defer result.Close()
-	out := outcome{path: result.Path}
+	out := Outcome{Path: result.Path}
 	for {
 		document, err := result.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -63,7 +61,7 @@ func collect(ctx context.Context, one bool, result *reader.Result, err error) (o
 		}
 		if err != nil {
 			end, err := refused(err)
-			end.path = out.path
+			end.Path = out.Path
 			return end, err
 		}
 		record, err := Decode(document)
@@ -74,34 +72,33 @@ func collect(ctx context.Context, one bool, result *reader.Result, err error) (o
 		if err != nil {
 			return out, fmt.Errorf("a record without an id: %.300s", document)
 		}
-		out.documents = append(out.documents, string(document))
-		out.records = append(out.records, record)
-		out.ids = append(out.ids, id)
+		out.Records = append(out.Records, record)
+		out.IDs = append(out.IDs, id)
 	}
-	if one && len(out.ids) == 0 {
-		out.refusal = refusedMissing
+	if one && len(out.IDs) == 0 {
+		out.Refusal = RefusedMissing
 	}
 	return out, nil
 }
 
 // refused makes an outcome of a failed read.
-func refused(err error) (outcome, error) {
+func refused(err error) (Outcome, error) {
 	e, ok := errors.AsType[*reader.Error](err)
 	if !ok {
-		return outcome{}, err
+		return Outcome{}, err
 	}
-	out := outcome{text: e.Message, at: e.Path}
+	out := Outcome{Text: e.Message, At: e.Path}
 	switch e.Kind {
 	case reader.Denied:
-		out.refusal = refusedAccess
+		out.Refusal = RefusedAccess
 	case reader.NotFound:
-		out.refusal = refusedMissing
+		out.Refusal = RefusedMissing
 	case reader.Invalid, reader.NotSingle, reader.ModelNotFound:
-		out.refusal = refusedInput
+		out.Refusal = RefusedInput
 	case reader.Internal:
-		out.refusal, out.text = failed, e.Error()
+		out.Refusal, out.Text = Failed, e.Error()
 	default:
-		return outcome{}, err
+		return Outcome{}, err
 	}
 	return out, nil
 }

@@ -23,11 +23,14 @@ type Report struct {
 	Paths map[string]int `json:"paths"`
 	// Unsampled counts the reads that are Odoo's anyway and were not made.
 	Unsampled int `json:"unsampled"`
-	// Stored counts the requests for stored fields of models without Python access code that the user
-	// may make, StoredDirect those of them that go direct.
+	// Stored counts the requests that the user may make for stored fields alone, StoredDirect those of
+	// them that go direct. Pure and PureDirect count those of them that touch only models without Python
+	// access code, and search neither by names nor by hierarchies without a stored parent.
 	Stored       int `json:"stored"`
 	StoredDirect int `json:"stored_direct"`
-	// Indirect counts the others by why they do not.
+	Pure         int `json:"pure"`
+	PureDirect   int `json:"pure_direct"`
+	// Indirect counts the pure ones that do not go direct, by why.
 	Indirect map[string]int `json:"indirect"`
 	// Strict counts the reads that lateral refuses by design where Odoo answers, by reason. They agree.
 	Strict map[string]int `json:"strict"`
@@ -71,10 +74,17 @@ const reasonsShown = 10
 // add files a finding.
 func (p *Report) add(f finding) {
 	p.Next = f.number + 1
+	direct := f.path == reader.PathDirect
 	if f.stored && f.path != "refused" {
 		p.Stored++
-		if f.path == reader.PathDirect {
+		if direct {
 			p.StoredDirect++
+		}
+	}
+	if f.pure && f.path != "refused" {
+		p.Pure++
+		if direct {
+			p.PureDirect++
 		} else if _, known := p.Indirect[f.reason]; known || len(p.Indirect) < mostKept {
 			p.Indirect[f.reason]++
 		}
@@ -161,8 +171,8 @@ func (p *Report) Write(w io.Writer) error {
 		p.Reads, len(p.Models), p.Agree, share(p.Agree, p.Reads), p.Reads-p.Agree, p.Kinds[Leak])
 	fmt.Fprintf(&b, "way: %d direct, %d hybrid, %d odoo, %d refused; %d more are Odoo's and were not made\n",
 		p.Paths[reader.PathDirect], p.Paths[reader.PathHybrid], p.Paths[reader.PathOdoo], p.Paths["refused"], p.Unsampled)
-	fmt.Fprintf(&b, "stored fields of models without Python access code: %d of %d direct (%s)\n",
-		p.StoredDirect, p.Stored, share(p.StoredDirect, p.Stored))
+	fmt.Fprintf(&b, "stored fields: %d of %d direct (%s); of models without Python access code: %d of %d (%s)\n",
+		p.StoredDirect, p.Stored, share(p.StoredDirect, p.Stored), p.PureDirect, p.Pure, share(p.PureDirect, p.Pure))
 	reasons := slices.SortedFunc(maps.Keys(p.Indirect), func(a, b string) int {
 		return cmp.Or(p.Indirect[b]-p.Indirect[a], strings.Compare(a, b))
 	})

@@ -51,6 +51,18 @@ func (t Term) smaller() []Term {
 	return smaller
 }
 
+// leaves are the conditions of a term, without what joins them.
+func (t Term) leaves() []Term {
+	if t.Op == "" {
+		return []Term{t}
+	}
+	var list []Term
+	for _, sub := range t.Terms {
+		list = append(list, sub.leaves()...)
+	}
+	return list
+}
+
 // Want is one field of a tree to read.
 type Want struct {
 	Name string
@@ -82,6 +94,32 @@ func (r Request) Filters() []any {
 		list = append(list, t.list()...)
 	}
 	return list
+}
+
+// parts are the conditions, the order and the fields of a request, each asked by itself.
+func (r Request) parts() []Request {
+	bare := r
+	bare.Domain, bare.Order, bare.Wants = nil, nil, []Want{{Name: "id"}}
+	var parts []Request
+	add := func(change func(part *Request)) {
+		part := bare
+		change(&part)
+		parts = append(parts, part)
+	}
+	for _, t := range r.Domain {
+		for _, leaf := range t.leaves() {
+			add(func(part *Request) { part.Domain = []Term{leaf} })
+		}
+	}
+	for _, term := range r.Order {
+		add(func(part *Request) { part.Order = []string{term} })
+	}
+	for _, w := range r.Wants {
+		if w.Name != "id" {
+			add(func(part *Request) { part.Wants = append(slices.Clone(bare.Wants), w) })
+		}
+	}
+	return parts
 }
 
 // String writes the request the way a person would repeat it.

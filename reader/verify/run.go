@@ -15,7 +15,10 @@ import (
 
 // Config is what a run works with.
 type Config struct {
-	Reader    Reader
+	Reader Reader
+	// Oracle is what the reader is compared with; nil: its own executor through Odoo, with which most
+	// of the reads that are Odoo's anyway need no comparing.
+	Oracle    Oracle
 	Odoo      writer.Caller
 	Catalogue *schema.Catalogue
 	Database  pg.Querier
@@ -24,6 +27,8 @@ type Config struct {
 	// Models picks the models; nil: all that have a table.
 	Models func(name string) bool
 	Seed   uint64
+	// Only are the numbers of the requests to make; nil: all from where the report stands.
+	Only []int
 	// Reads is how many reads are compared, those of an earlier run that is resumed included.
 	Reads int
 	// Workers is how many reads are compared at a time.
@@ -48,6 +53,7 @@ type run struct {
 	comparer
 	generator *Generator
 	seed      uint64
+	thin      int // one in how many reads that are Odoo's anyway is made
 	shrunk    atomic.Int64
 }
 
@@ -57,7 +63,8 @@ type finding struct {
 	request  Request // the smallest that shows the disagreement, where there is one
 	path     string  // which way lateral plans to go; "refused" where it will not
 	reason   string  // why not direct
-	stored   bool
+	stored   bool    // whether all it touches are stored fields,
+	pure     bool    // and that of models without Python access code
 	compared bool
 	slow     bool
 	verdict  verdict
@@ -81,8 +88,14 @@ func Run(ctx context.Context, c Config, report *Report) error {
 		return err
 	}
 	r := &run{
-		comparer:  comparer{reader: c.Reader, odoo: c.Odoo, catalogue: c.Catalogue, users: known},
-		generator: generator, seed: c.Seed,
+		comparer:  comparer{reader: c.Reader, oracle: c.Oracle, odoo: c.Odoo, catalogue: c.Catalogue, users: known},
+		generator: generator, seed: c.Seed, thin: 1,
+	}
+	if r.oracle == nil {
+		r.oracle, r.thin = executor{reader: c.Reader, catalogue: c.Catalogue, users: known}, thin
+	}
+	if c.Only != nil {
+		return r.only(ctx, c, report)
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -132,6 +145,20 @@ func Run(ctx context.Context, c Config, report *Report) error {
 	return nil
 }
 
+// only compares the requests of the numbers asked for.
+func (r *run) only(ctx context.Context, c Config, report *Report) error {
+	r.thin = 1
+	for _, number := range c.Only {
+		f := r.find(ctx, number)
+		if f.err != nil {
+			return f.err
+		}
+		report.add(f)
+		c.Progress(report)
+	}
+	return nil
+}
+
 // find makes the request of a number and compares it.
 func (r *run) find(ctx context.Context, number int) finding {
 	f := finding{number: number}
@@ -142,7 +169,8 @@ func (r *run) find(ctx context.Context, number int) finding {
 	if q, f.err = f.request.Query(r.catalogue); f.err != nil {
 		return f
 	}
-	f.stored = stored(r.catalogue, f.request)
+	f.stored = storage{catalogue: r.catalogue}.request(f.request)
+	f.pure = storage{catalogue: r.catalogue, pure: true}.request(f.request)
 	path, reason, err := r.reader.Explain(ctx, r.users[f.request.User].Credentials, q)
 	if f.path, f.reason = path, reason; err != nil {
 		if _, f.err = refused(err); f.err != nil {
@@ -150,7 +178,7 @@ func (r *run) find(ctx context.Context, number int) finding {
 		}
 		f.path = "refused"
 	}
-	if path == reader.PathOdoo && rand.New(rand.NewPCG(^r.seed, uint64(number))).IntN(thin) > 0 {
+	if path == reader.PathOdoo && rand.New(rand.NewPCG(^r.seed, uint64(number))).IntN(r.thin) > 0 {
 		return f
 	}
 	f.verdict, f.err = r.patiently(ctx, f.request)

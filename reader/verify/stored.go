@@ -7,45 +7,54 @@ import (
 	"lateral/schema"
 )
 
-// stored reports whether a request asks for, filters and sorts by stored fields alone, of models
-// whose access and search are no Python code: what SQL ought to answer. A relation compared with a
-// text is a search by display_name, which is computed, and a hierarchy needs a stored parent.
-func stored(c *schema.Catalogue, r Request) bool {
-	m := c.Model(r.Model)
-	if !open(m) || !storedWants(c, m, r.Wants) {
+// storage tells whether what a request asks for, filters and sorts by is stored.
+type storage struct {
+	catalogue *schema.Catalogue
+	// pure leaves aside what is decided by Odoo's code although the fields are stored: models with
+	// Python access or search code; a relation compared with a text, which is a search by display_name,
+	// which is computed; a hierarchy without a stored parent.
+	pure bool
+}
+
+// request reports whether a request touches stored fields alone.
+func (s storage) request(r Request) bool {
+	m := s.catalogue.Model(r.Model)
+	if !s.open(m) || !s.wants(m, r.Wants) {
 		return false
 	}
-	if r.Field != "" && !storedPath(c, m, r.Field) {
+	if r.Field != "" && !s.path(m, r.Field) {
 		return false
 	}
 	for _, term := range r.Order {
-		if name, _, _ := strings.Cut(term, " "); !storedPath(c, m, name) {
+		if name, _, _ := strings.Cut(term, " "); !s.path(m, name) {
 			return false
 		}
 	}
 	for _, t := range r.Domain {
-		if !storedTerms(c, m, t.list()) {
+		if !s.terms(m, t.list()) {
 			return false
 		}
 	}
 	return true
 }
 
-func open(m *schema.Model) bool { return m != nil && m.Guard.Kind == schema.Open }
+func (s storage) open(m *schema.Model) bool {
+	return m != nil && (!s.pure || m.Guard.Kind == schema.Open)
+}
 
-func storedWants(c *schema.Catalogue, m *schema.Model, wants []Want) bool {
+func (s storage) wants(m *schema.Model, wants []Want) bool {
 	for _, w := range wants {
-		if !storedPath(c, m, w.Name) {
+		if !s.path(m, w.Name) {
 			return false
 		}
-		if w.Form != schema.Plain && !storedWants(c, c.Model(m.Field(w.Name).Comodel), w.Sub) {
+		if w.Form != schema.Plain && !s.wants(s.catalogue.Model(m.Field(w.Name).Comodel), w.Sub) {
 			return false
 		}
 	}
 	return true
 }
 
-func storedTerms(c *schema.Catalogue, m *schema.Model, list []any) bool {
+func (s storage) terms(m *schema.Model, list []any) bool {
 	for _, element := range list {
 		leaf, ok := element.([]any)
 		if !ok || len(leaf) != 3 {
@@ -55,23 +64,23 @@ func storedTerms(c *schema.Catalogue, m *schema.Model, list []any) bool {
 		if !ok {
 			continue
 		}
-		if !storedPath(c, m, path) {
+		if !s.path(m, path) {
 			return false
 		}
 		operator, _ := leaf[1].(string)
-		comodel := target(c, m, path)
+		comodel := s.target(m, path)
 		switch operator {
 		case "any", "not any":
 			sub, _ := leaf[2].([]any)
-			if !storedTerms(c, comodel, sub) {
+			if !s.terms(comodel, sub) {
 				return false
 			}
 		case "child_of", "parent_of":
-			if comodel == nil || comodel.ParentName == "" || comodel.Field(comodel.ParentName) == nil {
+			if s.pure && (comodel == nil || comodel.ParentName == "" || comodel.Field(comodel.ParentName) == nil) {
 				return false
 			}
 		}
-		if comodel != nil && named(leaf[2]) {
+		if s.pure && comodel != nil && named(leaf[2]) {
 			return false
 		}
 	}
@@ -87,9 +96,8 @@ func named(v any) bool {
 	return text
 }
 
-// storedPath reports whether all fields of a dotted path are stored, and the models they lead to
-// open.
-func storedPath(c *schema.Catalogue, m *schema.Model, path string) bool {
+// path reports whether all fields of a dotted path are stored, and the models they lead to open.
+func (s storage) path(m *schema.Model, path string) bool {
 	for name := range strings.SplitSeq(path, ".") {
 		if m == nil {
 			return false
@@ -98,7 +106,7 @@ func storedPath(c *schema.Catalogue, m *schema.Model, path string) bool {
 		if f == nil || !f.Stored && name != "id" {
 			return false
 		}
-		if m = c.Model(f.Comodel); f.Comodel != "" && !open(m) {
+		if m = s.catalogue.Model(f.Comodel); f.Comodel != "" && !s.open(m) {
 			return false
 		}
 	}
@@ -106,12 +114,12 @@ func storedPath(c *schema.Catalogue, m *schema.Model, path string) bool {
 }
 
 // target is the model that a dotted path leads to.
-func target(c *schema.Catalogue, m *schema.Model, path string) *schema.Model {
+func (s storage) target(m *schema.Model, path string) *schema.Model {
 	for name := range strings.SplitSeq(path, ".") {
 		if m == nil || m.Field(name) == nil {
 			return nil
 		}
-		m = c.Model(m.Field(name).Comodel)
+		m = s.catalogue.Model(m.Field(name).Comodel)
 	}
 	return m
 }
