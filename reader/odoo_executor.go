@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"lateral/auth"
 	"lateral/writer"
@@ -338,11 +339,15 @@ func targetsOf(n *Node, v any) ([]recordID, error) {
 }
 
 // read reads fields of one chunk of records in one call, by id. Many2one values come as bare ids
-// (load=""): their names would be computed for nothing.
+// (load=""): their names would be computed for nothing. Fields of which no answer can carry all, such as
+// bytes beside None, are read in parts.
 func (r *odooRun) read(ctx context.Context, level *Level, nodes []*Node, ids []recordID, path string) (map[recordID]map[string]any, error) {
 	kwargs := map[string]any{"fields": readFields(level, nodes), "load": "", "context": r.context}
 	model := level.Model.Name
 	result, err := r.caller.Execute(ctx, r.who, model, "read", []any{ids}, kwargs)
+	if fault, ok := errors.AsType[*writer.Fault](err); ok && (fault.Kind == writer.ReturnedNone || fault.Kind == writer.Unreturnable) && len(nodes) > 1 {
+		return r.readParts(ctx, level, nodes, ids, path)
+	}
 	if err != nil {
 		return nil, odooError("reading "+model, path, err)
 	}
@@ -357,6 +362,25 @@ func (r *odooRun) read(ctx context.Context, level *Level, nodes []*Node, ids []r
 			return nil, odooError("reading "+model, path, errors.New("read returned a record without an id"))
 		}
 		rows[row["id"]] = row
+	}
+	return rows, nil
+}
+
+// readParts reads one half of the fields and then the other.
+func (r *odooRun) readParts(ctx context.Context, level *Level, nodes []*Node, ids []recordID, path string) (map[recordID]map[string]any, error) {
+	rows, err := r.read(ctx, level, nodes[:len(nodes)/2], ids, path)
+	if err != nil {
+		return nil, err
+	}
+	more, err := r.read(ctx, level, nodes[len(nodes)/2:], ids, path)
+	if err != nil {
+		return nil, err
+	}
+	for id, row := range rows {
+		if more[id] == nil {
+			delete(rows, id) // It has gone between the two.
+		}
+		maps.Copy(row, more[id])
 	}
 	return rows, nil
 }

@@ -19,7 +19,8 @@ import (
 type fakeOdoo struct {
 	records map[string]map[recordID]map[string]any
 	hidden  map[string]map[recordID]bool
-	most    int // ids of one read whose answer is not too large; 0: any
+	most    int       // ids of one read whose answer is not too large; 0: any
+	apart   [2]string // fields that no answer can carry together
 	calls   []string
 }
 
@@ -46,6 +47,9 @@ func (f *fakeOdoo) Execute(_ context.Context, _ auth.Credentials, model, method 
 	}
 	if f.most > 0 && len(ids) > f.most {
 		return nil, &writer.Fault{Kind: writer.TooLarge, Message: "too large"}
+	}
+	if slices.Contains(fields, f.apart[0]) && slices.Contains(fields, f.apart[1]) {
+		return nil, &writer.Fault{Kind: writer.ReturnedNone, Message: "None beside bytes"}
 	}
 	var rows []any
 	for _, id := range ids {
@@ -257,6 +261,16 @@ func TestOdooTooLarge(t *testing.T) {
 	root := w.level("order", &Node{Key: "id"}, &Node{Key: "line_ids", Shape: Objects, Sub: w.level("line", &Node{Key: "qty"})})
 	got, err := w.documents(root, 1, 2)
 	if want := `{"id":1,"line_ids":[{"qty":2.5},{"qty":1.0}]}` + "\n" + `{"id":2,"line_ids":[]}`; err != nil || got != want {
+		t.Fatalf("got %s, %v", got, err)
+	}
+}
+
+// Ensure fields of which no answer can carry all are read in parts.
+func TestOdooFieldsApart(t *testing.T) {
+	w := newWorld()
+	w.odoo.apart = [2]string{"name", "total"}
+	got, err := w.documents(w.level("order", &Node{Key: "id"}, &Node{Key: "name"}, &Node{Key: "total"}), 2, 77, 1)
+	if want := `{"id":2,"name":null,"total":0.0}` + "\n" + `{"id":1,"name":"S1","total":7.0}`; err != nil || got != want {
 		t.Fatalf("got %s, %v", got, err)
 	}
 }

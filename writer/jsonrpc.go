@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -39,9 +40,13 @@ func unanswerable(method string, err error) bool {
 }
 
 // executeAgain makes the same call through Odoo's /jsonrpc and returns the result in the types of
-// Execute.
-func (x *XMLRPC) executeAgain(ctx context.Context, who auth.Credentials, c call, args []any, kwargs map[string]any) (any, error) {
+// Execute. Where JSON has no form for it either, such as bytes beside None, Odoo's answer is a bare
+// status 500, and the fault is the one of XML-RPC.
+func (x *XMLRPC) executeAgain(ctx context.Context, who auth.Credentials, c call, args []any, kwargs map[string]any, failed error) (any, error) {
 	text, err := x.ExecuteJSON(ctx, who, c.model, c.method, args, kwargs)
+	if status, ok := errors.AsType[*statusError](err); ok && status.code == http.StatusInternalServerError {
+		return nil, failed
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func (x *XMLRPC) Execute(ctx context.Context, who auth.Credentials, model, metho
 	}
 	result, err := x.do(ctx, "object", "execute_kw", c, x.config.Database, who.UID, who.Secret, model, method, args, kwargs)
 	if unanswerable(method, err) {
-		return x.executeAgain(ctx, who, c, args, kwargs)
+		return x.executeAgain(ctx, who, c, args, kwargs, err)
 	}
 	return result, err
 }

@@ -211,6 +211,11 @@ func (c *comparer) judgeTied(ctx context.Context, a asker, r Request, v *verdict
 // each side may find another one first; so each part of the request is asked by itself, and there they
 // must agree.
 func (c *comparer) otherReason(ctx context.Context, r Request, v *verdict) error {
+	if c.foreignCompany(r) {
+		v.strict = strictCompany
+		r.Context = maps.Clone(r.Context)
+		delete(r.Context, "allowed_company_ids")
+	}
 	parts := r.parts()
 	if len(parts) < 2 {
 		v.kind, v.text = Denial, fmt.Sprintf("lateral %s, Odoo %s", v.sql, v.rpc)

@@ -26,12 +26,8 @@ const (
 
 // stricter tells why lateral refuses what Odoo answers, "" where there is no good reason.
 func (c *comparer) stricter(ctx context.Context, a asker, r Request, sql Outcome) (string, error) {
-	if companies, ok := r.Context["allowed_company_ids"].([]any); ok {
-		for _, id := range companies {
-			if n, ok := id.(int64); ok && !slices.Contains(c.users[r.User].Companies, n) {
-				return strictCompany, nil
-			}
-		}
+	if c.foreignCompany(r) {
+		return strictCompany, nil
 	}
 	if hidden, err := c.refusesField(ctx, a, r, sql.At); err != nil || hidden {
 		return strictField, err
@@ -45,6 +41,15 @@ func (c *comparer) stricter(ctx context.Context, a asker, r Request, sql Outcome
 		return "", err
 	}
 	return "", nil
+}
+
+// foreignCompany reports whether a request names a company that is not the user's.
+func (c *comparer) foreignCompany(r Request) bool {
+	companies, _ := r.Context["allowed_company_ids"].([]any)
+	return slices.ContainsFunc(companies, func(id any) bool {
+		n, ok := id.(int64)
+		return ok && !slices.Contains(c.users[r.User].Companies, n)
+	})
 }
 
 // refusesField reports whether Odoo refuses the user the field at a path whatever the records.
