@@ -182,8 +182,10 @@ func kindOfFault(kind writer.Kind) Kind {
 		return Denied
 	case writer.AccessDenied:
 		return InvalidToken
-	case writer.Validation, writer.Missing, writer.NoMethod, writer.BadArguments, writer.BadValue, writer.Internal:
-		// Whatever exception Odoo raises, it refuses the read.
+	case writer.Validation, writer.Missing, writer.NoMethod, writer.BadArguments, writer.BadValue, writer.Internal,
+		writer.ReturnedNone, writer.Unreturnable:
+		// Whatever exception Odoo raises, it refuses the read. That it raises one while it writes its answer
+		// down, because bytes are no text (ir.attachment.raw), makes no difference.
 		return Invalid
 	case writer.Unavailable:
 		return OdooUnavailable
