@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"testing"
 
 	"lateral/auth"
@@ -142,7 +143,8 @@ func TestRefusalsMustHaveTheSameReasons(t *testing.T) {
 		"one fault, two reasons": {refusing{fields: RefusedAccess}, refusing{fields: RefusedInput}, Denial},
 		"two faults": {
 			refusing{fields: RefusedAccess, domain: RefusedInput},
-			refusing{fields: RefusedAccess, domain: RefusedInput, domainFirst: true}, "",
+			refusing{fields: RefusedAccess, domain: RefusedInput, domainFirst: true},
+			"",
 		},
 		"another fault each": {refusing{fields: RefusedAccess}, refusing{domain: RefusedInput}, Denial},
 	} {
@@ -153,6 +155,46 @@ func TestRefusalsMustHaveTheSameReasons(t *testing.T) {
 		v, err := c.once(t.Context(), r)
 		if err != nil || v.kind != test.kind {
 			t.Errorf("%s: %q (%s), %v, want %q", name, v.kind, v.text, err, test.kind)
+		}
+	}
+}
+
+// pages is an Odoo whose records 1 and 2 compare equal and of which the user may read 2 alone.
+type pages struct{ refusing }
+
+func (pages) Ask(_ context.Context, _ Request, total bool) (Outcome, error) {
+	if total {
+		return Outcome{Refusal: RefusedAccess}, nil
+	}
+	return Outcome{IDs: []int64{2}, Records: []Object{{{Key: "id", Value: json.Number("2")}}}}, nil
+}
+
+func (pages) Authenticate(context.Context, string, string) (int64, error) { return 0, nil }
+
+func (pages) Execute(_ context.Context, _ auth.Credentials, _, _ string, _ []any, kwargs map[string]any) (any, error) {
+	switch kwargs["order"] {
+	case "name, id":
+		return []any{int64(1), int64(2), int64(3)}, nil
+	case "name, id desc":
+		return []any{int64(2), int64(1), int64(3)}, nil
+	}
+	return []any{}, nil
+}
+
+// Ensure it is no disagreement that Odoo, of records that compare equal, has another one on its page than
+// the one for which lateral refuses the read.
+func TestRefusalsForTheSakeOfTies(t *testing.T) {
+	model := &schema.Model{Name: "order", Fields: map[string]*schema.Field{"id": {Name: "id", Type: schema.Integer}, "name": {Name: "name", Type: schema.Char}}}
+	for order, kind := range map[string]Kind{"name": "", "name, id": Denial, "name desc": Denial} {
+		odoo := pages{}
+		c := comparer{
+			reader: refusing{fields: RefusedAccess}, oracle: odoo, odoo: odoo, catalogue: schema.NewCatalogue(model),
+			users: map[string]Reading{"demo": {User: User{Name: "demo"}}},
+		}
+		r := Request{User: "demo", Model: "order", Wants: []Want{{Name: "id"}, {Name: "name"}}, Order: []string{order}, Limit: 1}
+		v, err := c.once(t.Context(), r)
+		if err != nil || v.kind != kind {
+			t.Errorf("%s: %q (%s), %v, want %q", order, v.kind, v.text, err, kind)
 		}
 	}
 }
