@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"lateral/pg"
 )
@@ -26,7 +27,8 @@ type contentSlices struct {
 	sql    string
 	base64 bool // slices are base64 text
 	at     int64
-	ready  []byte
+	ready  []byte // the part of slice that has not been read yet
+	slice  []byte // the memory of all slices in turn
 }
 
 func newContentSlices(ctx context.Context, q pg.Querier, place contentPlace, offset int64) *contentSlices {
@@ -66,7 +68,7 @@ func (s *contentSlices) fetch() error {
 		size = sliceSize / 3 * 4
 	}
 	row := s.place.Row + s.place.Attachment
-	var slice []byte
+	slice := pgtype.PreallocBytes(s.slice)
 	err := s.q.QueryRow(s.ctx, s.sql, row, s.place.Version, from+1, size).Scan(&slice)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("reading a content: %w", errContentMoved)
@@ -74,6 +76,7 @@ func (s *contentSlices) fetch() error {
 	if err != nil {
 		return fmt.Errorf("reading a content: %w", err)
 	}
+	s.slice = slice[:cap(slice)]
 	if s.base64 {
 		n, err := base64.StdEncoding.Decode(slice, slice)
 		if err != nil {
