@@ -4,6 +4,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -29,6 +30,8 @@ type Config struct {
 // Pool is a pool of connections that can only read, each statement in a REPEATABLE READ snapshot.
 type Pool struct {
 	pool *pgxpool.Pool
+	// snapshots has an entry for each connection that a Snapshot holds.
+	snapshots chan struct{}
 }
 
 // Querier runs one statement; pools and snapshots are.
@@ -74,7 +77,7 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", withoutSecrets(err))
 	}
-	return &Pool{pool: pool}, nil
+	return &Pool{pool: pool, snapshots: make(chan struct{}, max(1, config.MaxConns/2))}, nil
 }
 
 // Close waits for running statements and closes all connections.
@@ -127,6 +130,8 @@ func (p *Pool) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline
 type Pipeline struct {
 	conn    *pgxpool.Conn
 	results pgx.BatchResults
+	// snapshot is the one whose connection it is, nil where it has one of its own.
+	snapshot *Snapshot
 }
 
 // Next returns the rows of the next statement. They must be closed before Next is called again.
@@ -138,13 +143,27 @@ func (p *Pipeline) Row(targets ...any) error { return p.results.QueryRow().Scan(
 // Close reads what is left and gives the connection back.
 func (p *Pipeline) Close() error {
 	err := p.results.Close()
-	p.conn.Release()
+	if p.snapshot == nil {
+		p.conn.Release()
+	}
 	return err
+}
+
+// Fail ends a pipeline that err came from: after an error of the server nothing follows, so that the
+// connection is kept; otherwise it is abandoned.
+func (p *Pipeline) Fail(err error) {
+	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && p.Close() == nil {
+		return
+	}
+	p.Abandon()
 }
 
 // Abandon gives up a pipeline whose results are not wanted: rather than read an answer of any
 // length to its end, it closes the connection, which makes the server stop at the next row.
 func (p *Pipeline) Abandon() {
+	if p.snapshot != nil {
+		p.snapshot.broken = true
+	}
 	conn := p.conn.Hijack()
 	// A context that has ended skips the polite goodbye, which would wait for the server to finish
 	// sending.

@@ -8,6 +8,9 @@ import (
 // user's access.
 type Query struct {
 	Model string
+	// Alias is the name by which the model is asked for, where that is another: its preset is found by
+	// it.
+	Alias string
 	// One asks for one record: that of ID or, where SearchField is set, the first whose
 	// SearchField equals SearchValue. Otherwise a page is asked for.
 	One         bool

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ type Deps struct {
 
 // Presets knows the presets in force. It must be quick and is asked for every read.
 type Presets interface {
-	// Preset returns the preset of a model under a catalogue, nil where the model has none. Those
-	// kept in Odoo are the policy's.
+	// Preset returns the preset of a model, or of an alias of one, under a catalogue, nil where it has
+	// none. Those kept in Odoo are the policy's.
 	Preset(c *schema.Catalogue, p *auth.Policy, model string) (*schema.Preset, error)
 }
 
@@ -169,15 +170,12 @@ func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, req
 		}
 		return r.throughOdoo(ctx, who, prepared.plan, q)
 	}
-	result, err := r.throughSQL(ctx, who, catalogue, principal, prepared, q)
+	result, err := r.throughSQL(ctx, r.deps.Pool, who, catalogue, principal, prepared, q)
 	if result != nil {
 		result.Preset = q.Preset
 	}
 	if err != nil && pg.Classify(err) == pg.Denied {
-		// The role may not read a table on the way, such as that of API keys.
-		located := *prepared.plan
-		located.Delegate = "the database role may not read a table that the read needs"
-		return r.throughOdoo(ctx, who, &located, q)
+		return r.throughOdoo(ctx, who, deniedTable(prepared.plan), q)
 	}
 	if err != nil && pg.Classify(err) == pg.Undefined {
 		// A table or column has gone that the catalogue still has.
@@ -190,16 +188,31 @@ func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, req
 	return result, err
 }
 
+// deniedTable is a plan that is Odoo's because the role may not read a table on the way, such as that of
+// API keys.
+func deniedTable(p *Plan) *Plan {
+	located := *p
+	located.Delegate = "the database role may not read a table that the read needs"
+	return &located
+}
+
+// pipeliner runs statements in one round trip: pools and snapshots do.
+type pipeliner interface {
+	Pipeline(ctx context.Context, statements ...pg.Statement) (*pg.Pipeline, error)
+}
+
 // findPreset sets the preset that a query is answered with. It is looked up with the policy and the
 // catalogue that the signals will be compared with, so that one that was saved before the read
 // began, by whomever, is the one that is used.
 func (r *Reader) findPreset(q *Query, c *schema.Catalogue, p *auth.Policy) error {
 	if q.Preset == nil && r.deps.Presets != nil && c.Model(q.Model) != nil {
-		preset, err := r.deps.Presets.Preset(c, p, q.Model)
+		preset, err := r.deps.Presets.Preset(c, p, cmp.Or(q.Alias, q.Model))
 		if err != nil {
 			return err
 		}
-		q.Preset = preset
+		if q.Preset = preset; preset == nil && q.Alias != "" {
+			return &Error{Kind: NotAvailable, Message: "the alias is no more"}
+		}
 	}
 	if q.Preset != nil && !q.Preset.Available {
 		return &Error{Kind: NotAvailable, Message: "the model is switched off"}
@@ -318,7 +331,7 @@ func (r *Reader) renewTo(ctx context.Context, s schema.Signals) error {
 
 // throughSQL runs a prepared statement in one round trip with the signals, so that both are of one
 // snapshot: where a signal has moved, what was prepared is not to be trusted.
-func (r *Reader) throughSQL(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
+func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
 	s := prepared.statement
 	args := s.args
 	if s.byID {
@@ -330,13 +343,13 @@ func (r *Reader) throughSQL(ctx context.Context, who auth.Credentials, c *schema
 		batch = append(batch, pg.Statement{SQL: s.count, Args: s.countArgs})
 	}
 	batch = append(batch, pg.Statement{SQL: s.sql, Args: args})
-	pipeline, err := r.deps.Pool.Pipeline(ctx, batch...)
+	pipeline, err := from.Pipeline(ctx, batch...)
 	if err != nil {
 		return nil, err
 	}
 	result, err := r.begin(ctx, pipeline, c, p, prepared)
 	if err != nil {
-		pipeline.Abandon()
+		pipeline.Fail(err)
 		if moved := (*movedError)(nil); errors.As(err, &moved) {
 			return nil, r.renewTo(ctx, moved.signals)
 		}

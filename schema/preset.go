@@ -10,6 +10,8 @@ import (
 // create adds, which records a list is limited to.
 type Preset struct {
 	Model string
+	// Alias is the path that the preset is of, where it is that of an alias of the model.
+	Alias string
 	// ReadAll, ReadOne and CreateOne are the fields of the three kinds of answers; nil where the
 	// preset has none. They are there once the preset is resolved against a catalogue.
 	ReadAll, ReadOne, CreateOne *Tree
@@ -167,7 +169,7 @@ func (p *Preset) Resolve(c *Catalogue) (*Preset, error) {
 	resolved.Available = false
 	model := c.Model(p.Model)
 	if model == nil {
-		return &resolved, fail(0, "", fmt.Errorf("there is no model %q", p.Model))
+		return &resolved, fail(p.written["model"].line, "", fmt.Errorf("there is no model %q", p.Model))
 	}
 	var failures []error
 	for _, slot := range []struct {
@@ -195,6 +197,9 @@ func (p *Preset) Resolve(c *Catalogue) (*Preset, error) {
 	if path, err := checkPaths(c, model, p.DefaultDomain); err != nil {
 		v := p.written["domain"]
 		failures = append(failures, fail(v.lineOf(path), "domain", err))
+	}
+	if p.Alias != "" {
+		failures = append(failures, p.aliasConflict(c))
 	}
 	if err := errors.Join(failures...); err != nil {
 		return &resolved, err

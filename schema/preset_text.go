@@ -18,7 +18,10 @@ const PresetParameter = "lateral.preset."
 
 // PresetText is the text of one model's preset, and where it stands.
 type PresetText struct {
+	// Model is empty of an alias, whose text has it.
 	Model string
+	// Alias tells that it is the preset of an alias, whose path the text has.
+	Alias bool
 	// Source is what errors call it: a file's name, or the key of Odoo's parameter.
 	Source string
 	// Stored tells that it is kept in Odoo.
@@ -27,7 +30,7 @@ type PresetText struct {
 }
 
 // ReadPresetFolder reads the presets of a folder, in the order of their files' names: <model>.schema
-// and <model>.json. Other files are ignored.
+// and <model>.json, and *.alias for those of aliases. Other files are ignored.
 func ReadPresetFolder(dir string) ([]PresetText, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -36,7 +39,7 @@ func ReadPresetFolder(dir string) ([]PresetText, error) {
 	var texts []PresetText
 	for _, entry := range entries {
 		extension := filepath.Ext(entry.Name())
-		if entry.IsDir() || extension != ".schema" && extension != ".json" {
+		if entry.IsDir() || extension != ".schema" && extension != ".json" && extension != ".alias" {
 			continue
 		}
 		file := filepath.Join(dir, entry.Name())
@@ -47,16 +50,18 @@ func ReadPresetFolder(dir string) ([]PresetText, error) {
 		if err != nil {
 			return nil, fmt.Errorf("presets: %w", err)
 		}
-		texts = append(texts, PresetText{
-			Model: strings.TrimSuffix(entry.Name(), extension), Source: file, Text: string(text),
-		})
+		read := PresetText{Source: file, Text: string(text), Alias: extension == ".alias"}
+		if !read.Alias {
+			read.Model = strings.TrimSuffix(entry.Name(), extension)
+		}
+		texts = append(texts, read)
 	}
 	return texts, nil
 }
 
 // Parse returns the preset that a text holds: one dictionary in Python's syntax, or the same as
 // JSON, which files named so must hold. Its keys are read_all, read_one, create_one, defaults, domain, success_codes and available,
-// each of which may be missing. The error joins a *PresetError for each mistake; a preset comes with
+// each of which may be missing; of an alias also path and model, which may not. The error joins a *PresetError for each mistake; a preset comes with
 // it where the text is a dictionary.
 func (t PresetText) Parse() (*Preset, error) {
 	var keys map[string]presetValue
@@ -76,15 +81,25 @@ func (t PresetText) Parse() (*Preset, error) {
 		}
 		return nil, failure
 	}
-	return newPreset(t.Model, t.Source, keys)
+	if !t.Alias {
+		return newPreset(t.Model, t.Source, keys)
+	}
+	written := map[string]presetValue{"path": keys["path"], "model": keys["model"]}
+	path, model, wrong := takeAlias(t.Source, keys)
+	p, err := newPreset(model, t.Source, keys)
+	p.Alias = path
+	for key, v := range written {
+		p.written[key] = v
+	}
+	return p, errors.Join(wrong, err)
 }
 
 // Resolve parses the text and resolves its preset against a catalogue. It returns the preset as it is
 // before and after that; the error joins all mistakes of both.
 func (t PresetText) Resolve(c *Catalogue) (parsed, resolved *Preset, err error) {
 	parsed, err = t.Parse()
-	if parsed == nil {
-		return nil, nil, err
+	if parsed == nil || parsed.Model == "" {
+		return parsed, nil, err
 	}
 	resolved, unfit := parsed.Resolve(c)
 	return parsed, resolved, errors.Join(err, unfit)

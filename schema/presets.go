@@ -3,13 +3,15 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Presets are the presets in force under one catalogue. They are immutable; nil is none.
 type Presets struct {
 	catalogue *Catalogue
 	entries   map[string]*presetEntry // by source
-	models    map[string]*presetEntry
+	models    map[string]*presetEntry // by model, or alias
+	aliases   map[string]string       // their models, by alias
 }
 
 // presetEntry is one text and what came of it.
@@ -30,8 +32,18 @@ type presetEntry struct {
 // closed, since without its preset it could show more than was meant. Presets whose text and
 // catalogue are the same stay the same pointers.
 func (p *Presets) Renew(c *Catalogue, texts []PresetText) *Presets {
-	next := &Presets{catalogue: c, entries: make(map[string]*presetEntry, len(texts)), models: make(map[string]*presetEntry, len(texts))}
+	next := &Presets{catalogue: c, entries: make(map[string]*presetEntry, len(texts)), models: make(map[string]*presetEntry, len(texts)), aliases: map[string]string{}}
 	for _, text := range texts {
+		if text.Alias {
+			var old *presetEntry
+			if p != nil {
+				old = p.entries[text.Source]
+			}
+			entry := renewEntry(c, p, old, text)
+			next.entries[text.Source], entry.twice = entry, nil
+			next.placeAlias(entry)
+			continue
+		}
 		first := next.models[text.Model]
 		if first != nil && text.Stored {
 			continue
@@ -67,6 +79,9 @@ func renewEntry(c *Catalogue, p *Presets, old *presetEntry, text PresetText) *pr
 		return entry
 	}
 	entry.preset = &Preset{Model: text.Model, source: text.Source}
+	if text.Alias && parsed != nil {
+		entry.preset = &Preset{Model: parsed.Model, Alias: parsed.Alias, source: text.Source, written: parsed.written}
+	}
 	if entry.good != nil {
 		// A preset that does not resolve comes back as not available, which is meant.
 		entry.preset, _ = entry.good.Resolve(c)
@@ -101,7 +116,8 @@ func (p *Presets) Models() []string {
 	if p == nil {
 		return nil
 	}
-	return sortedKeys(p.models)
+	models := sortedKeys(p.models)
+	return slices.DeleteFunc(models, func(name string) bool { return p.models[name].text.Alias })
 }
 
 // Problems returns what is wrong, by source.

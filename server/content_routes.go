@@ -109,7 +109,7 @@ func (s *Server) findContent(x *exchange, w *work) (*reader.Content, reader.Quer
 
 // contentQuery makes a query out of the path of a content and __context__.
 func (x *exchange) contentQuery(p params) (reader.Query, error) {
-	q := reader.Query{Model: x.model, One: true, Profile: x.profile.values}
+	q := reader.Query{Model: x.model, Alias: x.alias, One: true, Profile: x.profile.values}
 	segment, _ := x.ctx.UserValue("id").(string)
 	var err error
 	if q.ID, err = recordID(segment); err != nil {

@@ -181,7 +181,7 @@ func (x *exchange) problemOf(err error) *problem {
 	case errors.Is(err, errShuttingDown):
 		p = overloaded("The server is shutting down.")
 	case errors.As(err, &failed):
-		p = readProblem(failed, x.model)
+		p = readProblem(failed, x.name())
 	case errors.Is(err, auth.ErrInvalidToken):
 		p = invalidToken("The token is unknown, expired or revoked.")
 	case errors.Is(err, auth.ErrUserGone):

@@ -35,6 +35,7 @@ type exchange struct {
 	route    string
 	method   string
 	model    string
+	alias    string // by which the model was asked for; empty: by its name
 	readPath string
 	uid      int64
 	bytes    int64

@@ -59,6 +59,22 @@ func (f *fakeReader) Read(ctx context.Context, _ auth.Credentials, q reader.Quer
 	return &fakeRows{reader: f, counted: q.Count}, nil
 }
 
+func (f *fakeReader) Snapshot(who auth.Credentials) Snapshot { return &fakeSnapshot{f, who} }
+
+// fakeSnapshot reads like its reader.
+type fakeSnapshot struct {
+	reader *fakeReader
+	who    auth.Credentials
+}
+
+func (s *fakeSnapshot) Read(ctx context.Context, q reader.Query) (Rows, error) {
+	return s.reader.Read(ctx, s.who, q)
+}
+
+func (s *fakeSnapshot) Renew(context.Context) error { return nil }
+
+func (s *fakeSnapshot) Close(context.Context) error { return nil }
+
 func (f *fakeReader) Content(_ context.Context, _ auth.Credentials, q reader.Query) (*reader.Content, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

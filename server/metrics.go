@@ -91,7 +91,7 @@ func (m *Metrics) observe(x *exchange, status int, took time.Duration, broken bo
 		return
 	}
 	m.reads.WithLabelValues(x.readPath).Inc()
-	if x.readPath == "odoo" {
+	if x.readPath == "odoo" && x.model != "" {
 		m.byOdoo.WithLabelValues(m.modelLabel(x.model)).Inc()
 	}
 }

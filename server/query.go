@@ -62,7 +62,7 @@ func (x *exchange) recordQuery(p params, segment string) (reader.Query, error) {
 }
 
 func (x *exchange) commonQuery(p params) (reader.Query, error) {
-	q := reader.Query{Model: x.model, Profile: x.profile.values}
+	q := reader.Query{Model: x.model, Alias: x.alias, Profile: x.profile.values}
 	q.Include, _ = p.parsed("include_fields")
 	q.Exclude, _ = p.parsed("exclude_fields")
 	if value, given := p.parsed("__context__"); given {

@@ -108,9 +108,10 @@ func (x *exchange) preset(ctx context.Context) (*schema.Preset, error) {
 	if x.s.deps.Presets == nil {
 		return nil, nil
 	}
-	preset, err := x.s.deps.Presets(ctx, x.model)
-	if err == nil && preset != nil && !preset.Available {
-		err = switchedOff(x.model)
+	preset, err := x.s.deps.Presets(ctx, x.name())
+	gone := preset == nil && x.alias != "" // since the request came in
+	if err == nil && (gone || preset != nil && !preset.Available) {
+		err = switchedOff(x.name())
 	}
 	return preset, err
 }

@@ -5,10 +5,9 @@ import (
 
 	"github.com/fasthttp/router"
 	"github.com/valyala/fasthttp"
-)
 
-// reserved are first segments of paths that are no models.
-var reserved = map[string]bool{"auth": true, "report": true, "openapi.json": true}
+	"lateral/schema"
+)
 
 // routes builds the table of routes, the same for every profile.
 func (s *Server) routes() fasthttp.RequestHandler {
@@ -31,7 +30,7 @@ func (s *Server) routes() fasthttp.RequestHandler {
 		register("/readyz", s.plain("/readyz", method, s.readyz))
 	}
 	r.GET("/metrics", s.plain("/metrics", "GET", s.metrics))
-	return r.Handler
+	return s.custom(r.Handler)
 }
 
 func (s *Server) profileRoutes(r *router.Router, p *profile) {
@@ -92,7 +91,7 @@ func (s *Server) working(p *profile, path string, handler func(*exchange)) fasth
 func (s *Server) onModel(handler func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		model, _ := x.ctx.UserValue("model").(string)
-		if !reserved[model] {
+		if !schema.Reserved(model) {
 			handler(x)
 			return
 		}
@@ -112,7 +111,7 @@ var verbs = map[string]string{
 func (x *exchange) noVerb() {
 	p := profileOf(x.ctx.Path())
 	rest := strings.TrimPrefix(strings.TrimPrefix(string(x.ctx.Path()), p.base), "/")
-	if first, _, _ := strings.Cut(rest, "/"); reserved[first] {
+	if first, _, _ := strings.Cut(rest, "/"); schema.Reserved(first) {
 		allow, known := verbs[rest]
 		if !known {
 			x.ctx.Response.Header.Del("Allow")

@@ -27,6 +27,8 @@ import (
 type Reader interface {
 	// Read resolves a query for a user and starts it. Errors are *reader.Error.
 	Read(ctx context.Context, who auth.Credentials, q reader.Query) (Rows, error)
+	// Snapshot returns a snapshot for several reads of a user, which has not begun yet.
+	Snapshot(who auth.Credentials) Snapshot
 	// Content finds what the binary field q.Content of one record holds. Errors are *reader.Error.
 	Content(ctx context.Context, who auth.Credentials, q reader.Query) (*reader.Content, error)
 }
@@ -109,6 +111,20 @@ func (d directReader) Content(ctx context.Context, who auth.Credentials, q reade
 	return d.reader.Content(ctx, who, q)
 }
 
+func (d directReader) Snapshot(who auth.Credentials) Snapshot {
+	return directSnapshot{d.reader.Snapshot(who)}
+}
+
+type directSnapshot struct{ *reader.Snapshot }
+
+func (d directSnapshot) Read(ctx context.Context, q reader.Query) (Rows, error) {
+	result, err := d.Snapshot.Read(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return resultRows{result}, nil
+}
+
 type resultRows struct{ *reader.Result }
 
 func (r resultRows) ReadPath() string { return r.Path }
@@ -117,7 +133,7 @@ func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 
-// Deps is what a Server works with. Catalogue, Presets, Describer, PresetStore, Logins,
+// Deps is what a Server works with. Catalogue, Presets, Describer, Endpoints, Aliases, PresetStore, Logins,
 // Answers and Secret may be nil.
 type Deps struct {
 	Reader Reader
@@ -147,6 +163,11 @@ type Deps struct {
 	Describer Describer
 	// Version is that of the API in openapi.json.
 	Version string
+	// Endpoints returns the endpoints in force; nil: there are none.
+	Endpoints func() *Endpoints
+	// Aliases returns the models of the aliases in force, by alias: a path without a slash at its
+	// ends. Presets and the Reader find an alias's preset by the alias; nil: there are none.
+	Aliases func(ctx context.Context) (map[string]string, error)
 	// PresetStore is where administrators edit presets; nil: nowhere.
 	PresetStore PresetStore
 	Checks      []Check

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"lateral/auth"
@@ -37,6 +38,15 @@ func (s *presetStore) enter(ctx context.Context, who auth.Credentials) (*presetS
 		return nil, server.ErrNotAdministrator
 	}
 	return state, nil
+}
+
+// administrator reports whether a user is one at this moment.
+func (s *presetStore) administrator(ctx context.Context, who auth.Credentials) (bool, error) {
+	_, err := s.enter(ctx, who)
+	if errors.Is(err, server.ErrNotAdministrator) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // List implements server.PresetStore.

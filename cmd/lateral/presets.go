@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,9 @@ func (k *presetKeeper) tell(before, now *schema.Presets) {
 	if was, is := strings.Join(before.Models(), " "), strings.Join(now.Models(), " "); was != is {
 		k.log.Info("presets", slog.String("models", is))
 	}
+	if !before.SameAliases(now) {
+		k.log.Info("aliases", slog.String("paths", strings.Join(slices.Sorted(maps.Keys(now.Aliases())), " ")))
+	}
 }
 
 // watch looks after changes of the folder until ctx ends.
@@ -119,24 +123,9 @@ func (k *presetKeeper) watch(ctx context.Context, every time.Duration) {
 	if k.dir == "" {
 		return
 	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	unreadable := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := k.reload()
-		switch {
-		case err == nil:
-			unreadable = ""
-		case err.Error() != unreadable:
-			unreadable = err.Error()
-			k.log.Error("the folder of presets cannot be read: those from before stay in force", slog.String("cause", unreadable))
-		}
-	}
+	watchFolder(ctx, every, k.reload, func(err error) {
+		k.log.Error("the folder of presets cannot be read: those from before stay in force", slog.String("cause", err.Error()))
+	})
 }
 
 // reload reads the folder again where it has changed.

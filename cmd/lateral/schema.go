@@ -123,7 +123,7 @@ func checkPresets(out io.Writer, c *schema.Catalogue, texts []schema.PresetText)
 	if len(mistakes) > 0 {
 		return errPresetsWrong
 	}
-	_, err := fmt.Fprintf(out, "%d presets, none wrong\n", len(presets.Models()))
+	_, err := fmt.Fprintf(out, "%d presets, none wrong\n", len(presets.Models())+len(presets.Aliases()))
 	return err
 }
 

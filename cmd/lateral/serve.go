@@ -56,7 +56,7 @@ func serve(ctx context.Context, s settings) error {
 const (
 	// watchInterval is how often a service looks after what it needs.
 	watchInterval = 5 * time.Second
-	// presetInterval is how often it looks whether a preset's file has changed.
+	// presetInterval is how often it looks whether a file of presets or endpoints has changed.
 	presetInterval = time.Second
 )
 
@@ -66,6 +66,7 @@ func (s *service) run(ctx context.Context, ln net.Listener, grace time.Duration)
 	defer stopWatching()
 	go s.server.Watch(watching, watchInterval)
 	go s.presets.watch(watching, presetInterval)
+	go s.endpoints.watch(watching, presetInterval)
 	go s.trust.watch(watching, watchInterval)
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(ln) }()

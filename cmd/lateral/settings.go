@@ -21,6 +21,8 @@ type settings struct {
 	Filestore string           `koanf:"filestore" help:"folder of the database's attachments (filestore/<database>); empty: binaries in it are read through Odoo"`
 	Presets   string           `koanf:"presets" help:"folder of presets; empty: none"`
 
+	Endpoints endpointSettings `koanf:"endpoints"`
+
 	AccessTokenExpiresIn  int    `koanf:"access_token_expires_in" help:"lifetime of access tokens in seconds, 0: no expiry"`
 	RefreshTokenExpiresIn int    `koanf:"refresh_token_expires_in" help:"lifetime of refresh tokens in seconds, 0: no expiry"`
 	MaxTokens             int    `koanf:"max_tokens" help:"tokens kept in memory; beyond, the longest unused go"`
@@ -38,6 +40,13 @@ type settings struct {
 	Idempotency idempotencySettings `koanf:"idempotency"`
 	Limits      limitSettings       `koanf:"limits"`
 	Log         logSettings         `koanf:"log"`
+}
+
+type endpointSettings struct {
+	Folder string        `koanf:"folder" help:"folder of scripts (*.star) that are endpoints; empty: none"`
+	Steps  int           `koanf:"steps" help:"steps of Starlark's interpreter that one request of an endpoint may take"`
+	Time   time.Duration `koanf:"time" help:"longest time of one request of an endpoint, reads and calls of Odoo included"`
+	Memory int           `koanf:"memory" help:"bytes of all values that one request of an endpoint may make, its answer included"`
 }
 
 type shadowSettings struct {
@@ -125,6 +134,7 @@ func defaults() settings {
 			ConnectTimeout:   5 * time.Second,
 		},
 		Odoo:                  odooSettings{Timeout: 2 * time.Minute, MaxConns: 16},
+		Endpoints:             endpointSettings{Steps: 10_000_000, Time: 30 * time.Second, Memory: 64 << 20},
 		AccessTokenExpiresIn:  int(http.AccessLifetime / time.Second),
 		RefreshTokenExpiresIn: int(http.RefreshLifetime / time.Second),
 		MaxTokens:             100_000,
@@ -164,6 +174,12 @@ func (s settings) validate() error {
 	}
 	if s.Shadow.Share < 0 || s.Shadow.Share > 1 || s.Shadow.Rate < 0 || s.Shadow.Trip < 1 {
 		wrong = append(wrong, errors.New("shadow.share must be from 0 to 1, shadow.rate not negative and shadow.trip at least 1"))
+	}
+	if s.Endpoints.Steps < 1 || s.Endpoints.Time <= 0 || s.Endpoints.Memory < 1 {
+		wrong = append(wrong, errors.New("endpoints.steps, endpoints.time and endpoints.memory must be positive"))
+	}
+	if s.Endpoints.Folder != "" && s.Database.MaxConns < 2 {
+		wrong = append(wrong, errors.New("endpoints need at least two connections to the database (database.max_conns): one holds a snapshot"))
 	}
 	for key, d := range map[string]time.Duration{
 		"shutdown_timeout": s.ShutdownTimeout, "database.statement_timeout": s.Database.StatementTimeout,

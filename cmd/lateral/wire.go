@@ -9,6 +9,7 @@ import (
 
 	"lateral/auth"
 	"lateral/auth/kv"
+	"lateral/endpoint"
 	"lateral/pg"
 	"lateral/reader"
 	"lateral/schema"
@@ -21,10 +22,11 @@ const catalogueTimeout = 2 * time.Minute
 
 // service is everything of one running lateral.
 type service struct {
-	server  *server.Server
-	presets *presetKeeper
-	trust   *trustFile
-	log     *slog.Logger
+	server    *server.Server
+	presets   *presetKeeper
+	endpoints *endpointKeeper
+	trust     *trustFile
+	log       *slog.Logger
 
 	reader  *reader.Reader
 	pool    *pg.Pool
@@ -73,25 +75,40 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Shadow: reader.ShadowConfig{Share: s.Shadow.Share, Rate: s.Shadow.Rate, Trip: s.Shadow.Trip},
 	})
 	current := &currentPresets{reader: read, keeper: presets}
-	http, err := server.New(server.Deps{
-		Reader:     server.ReaderOf(read),
-		Odoo:       odoo,
-		Caller:     odoo,
-		Methods:    writer.NewMethods(odoo, time.Now),
-		Answers:    answerCells(redis),
-		Secret:     source.secret,
-		Reports:    reports,
-		Tokens:     tokens,
-		Logins:     auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
-		Users:      source,
-		Catalogue:  source.holder.Current,
-		Catalogues: current.catalogue,
-		Presets:    current.preset,
-		Describer:  read,
-		Version:    moduleVersion(),
-		PresetStore: &presetStore{
-			current: current, pool: pool, directory: source.directory, caller: odoo,
+	methods := writer.NewMethods(odoo, time.Now)
+	store := &presetStore{current: current, pool: pool, directory: source.directory, caller: odoo}
+	endpoints := &endpointKeeper{
+		dir: s.Endpoints.Folder, log: log, catalogue: source.holder.Current, presets: presets,
+		engine: &endpoint.Engine{
+			Limits: endpoint.Limits{Steps: uint64(s.Endpoints.Steps), Memory: int64(s.Endpoints.Memory)}, Time: s.Endpoints.Time, Log: log,
+			Odoo: endpoint.Odoo{
+				Caller: odoo, Methods: methods, Catalogues: current.catalogue, Users: source, Administrator: store.administrator,
+			},
 		},
+	}
+	if err := endpoints.reload(); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	http, err := server.New(server.Deps{
+		Reader:      server.ReaderOf(read),
+		Odoo:        odoo,
+		Caller:      odoo,
+		Methods:     methods,
+		Answers:     answerCells(redis),
+		Secret:      source.secret,
+		Reports:     reports,
+		Tokens:      tokens,
+		Logins:      auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
+		Users:       source,
+		Catalogue:   source.holder.Current,
+		Catalogues:  current.catalogue,
+		Presets:     current.preset,
+		Describer:   read,
+		Version:     moduleVersion(),
+		PresetStore: store,
+		Endpoints:   endpoints.endpoints,
+		Aliases:     current.aliases,
 		Checks: append([]server.Check{
 			{Name: "database", Probe: source.probeDatabase},
 			{Name: "catalogue", Probe: source.probeCatalogue},
@@ -101,7 +118,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Log:     log,
 	}, s.http())
 	service := &service{
-		server: http, presets: presets, trust: &trustFile{trust: trust, holder: source.holder, log: log}, log: log,
+		server: http, presets: presets, endpoints: endpoints, trust: &trustFile{trust: trust, holder: source.holder, log: log}, log: log,
 		reader: read, pool: pool, odoo: odoo, reports: reports, redis: redis,
 	}
 	if err != nil {

@@ -1,0 +1,87 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Snapshot is a REPEATABLE READ, READ ONLY transaction of several pipelines, all of which see the
+// database as of one instant: that of the first statement. It holds a connection until it is
+// closed, and is not safe for concurrent use.
+type Snapshot struct {
+	pool   *Pool
+	conn   *pgxpool.Conn
+	broken bool // the connection is gone
+}
+
+// BeginSnapshot begins a snapshot. At most half of the pool's connections are held by snapshots,
+// since what is worked out between their statements needs others; it waits until ctx ends.
+func (p *Pool) BeginSnapshot(ctx context.Context) (*Snapshot, error) {
+	select {
+	case p.snapshots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a snapshot: %w", ctx.Err())
+	}
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		<-p.snapshots
+		return nil, err
+	}
+	s := &Snapshot{pool: p, conn: conn}
+	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
+// savepoint lets a statement fail without the snapshot being lost.
+const savepoint = "lateral"
+
+// Pipeline sends statements in one round trip. The caller reads the results in order and must Close
+// it before the next; one that is abandoned takes the snapshot with it.
+func (s *Snapshot) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline, error) {
+	if s.broken {
+		return nil, errors.New("the snapshot's connection is gone")
+	}
+	batch := &pgx.Batch{}
+	batch.Queue("SAVEPOINT " + savepoint)
+	for _, statement := range statements {
+		batch.Queue(statement.SQL, statement.Args...)
+	}
+	p := &Pipeline{conn: s.conn, results: s.conn.SendBatch(ctx, batch), snapshot: s}
+	if _, err := p.results.Exec(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Recover makes the snapshot usable again after a statement of it has failed in PostgreSQL.
+func (s *Snapshot) Recover(ctx context.Context) error {
+	if s.broken {
+		return errors.New("the snapshot's connection is gone")
+	}
+	if _, err := s.conn.Exec(ctx, "ROLLBACK TO SAVEPOINT "+savepoint); err != nil {
+		return fmt.Errorf("recover the snapshot: %w", err)
+	}
+	return nil
+}
+
+// Close ends the snapshot and gives its connection back.
+func (s *Snapshot) Close(ctx context.Context) error {
+	defer func() { <-s.pool.snapshots }()
+	if s.broken {
+		return nil
+	}
+	s.broken = true
+	_, err := s.conn.Exec(ctx, "ROLLBACK")
+	// A connection with a transaction still open is closed by the pool rather than used again.
+	s.conn.Release()
+	if err != nil {
+		return fmt.Errorf("end the snapshot: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"lateral/auth"
+	"lateral/pg"
+	"lateral/schema"
+)
+
+// Snapshot makes several reads of one user as of one instant, that of the first: they share one
+// transaction, one catalogue and one principal. What goes through Odoo, reads as a whole and fields
+// that Odoo computes, is not of that instant; the results' Path tells. It holds a connection from
+// the first read on, must be closed, and is not safe for concurrent use. A result must be read to
+// its end, or closed, before the next read.
+type Snapshot struct {
+	reader *Reader
+	who    auth.Credentials
+
+	tx *pg.Snapshot
+	// catalogue and principals, by allowed companies, are those that were found to be current as of
+	// tx; nil before its first read.
+	catalogue  *schema.Catalogue
+	principals map[string]*auth.Principal
+}
+
+// Snapshot returns a snapshot for a user that has not begun yet.
+func (r *Reader) Snapshot(who auth.Credentials) *Snapshot {
+	return &Snapshot{reader: r, who: who}
+}
+
+// Renew ends the snapshot, so that the next read begins another: one after a write sees it.
+func (s *Snapshot) Renew(ctx context.Context) error {
+	tx := s.tx
+	s.tx, s.catalogue, s.principals = nil, nil, nil
+	if tx == nil {
+		return nil
+	}
+	return tx.Close(ctx)
+}
+
+// Close frees what the snapshot holds.
+func (s *Snapshot) Close(ctx context.Context) error { return s.Renew(ctx) }
+
+// Read answers a query like Reader.Read. Errors are *Error.
+func (s *Snapshot) Read(ctx context.Context, q Query) (*Result, error) {
+	return insist(s.reader, &q, func(requested Context) (*Result, error) {
+		result, err := s.attempt(ctx, q, requested)
+		if errors.Is(err, errStale) && s.catalogue == nil {
+			// Nothing was answered from it, so that it may begin anew.
+			err = errors.Join(err, s.Renew(ctx))
+		}
+		return result, err
+	})
+}
+
+func (s *Snapshot) attempt(ctx context.Context, q Query, requested Context) (*Result, error) {
+	r := s.reader
+	begun := s.catalogue != nil
+	companies := fmt.Sprint(requested.Companies)
+	catalogue, principal := s.catalogue, s.principals[companies]
+	var err error
+	if !begun {
+		if catalogue, err = r.catalogue(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if principal == nil {
+		principal, err = r.deps.Directory.Principal(ctx, r.deps.Pool, catalogue, s.who.UID, requested.Companies)
+		if err != nil {
+			return nil, s.unlessStale(ctx, catalogue, nil, asError(err))
+		}
+	}
+	if err := r.findPreset(&q, catalogue, principal.Policy()); err != nil {
+		return nil, s.unlessStale(ctx, catalogue, principal, asError(err))
+	}
+	prepared, err := r.prepare(ctx, s.who, catalogue, principal, q, requested.withUser(principal))
+	if err != nil {
+		return nil, s.unlessStale(ctx, catalogue, principal, asError(err))
+	}
+	if prepared.statement == nil {
+		if err := s.unlessStale(ctx, catalogue, principal, nil); err != nil {
+			return nil, err
+		}
+		return r.throughOdoo(ctx, s.who, prepared.plan, q)
+	}
+	if s.tx == nil {
+		if s.tx, err = r.deps.Pool.BeginSnapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	result, err := r.throughSQL(ctx, s.tx, s.who, catalogue, principal, prepared, q)
+	switch {
+	case err == nil:
+		s.pin(catalogue, companies, principal)
+		result.Preset = q.Preset
+	case errors.Is(err, errStale) && begun:
+		return nil, changing(err)
+	case pg.Classify(err) == pg.Denied:
+		if err := s.tx.Recover(ctx); err != nil {
+			return nil, err
+		}
+		return r.throughOdoo(ctx, s.who, deniedTable(prepared.plan), q)
+	case pg.Classify(err) == pg.Undefined && !begun:
+		r.deps.Catalogues.Invalidate()
+		if err := r.renew(ctx, catalogue); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", errStale, err)
+	}
+	return result, err
+}
+
+// pin keeps what was found to be current as of the snapshot for its further reads.
+func (s *Snapshot) pin(c *schema.Catalogue, companies string, p *auth.Principal) {
+	s.catalogue = c
+	if s.principals == nil {
+		s.principals = map[string]*auth.Principal{}
+	}
+	s.principals[companies] = p
+}
+
+// unlessStale is Reader's, but for what is pinned: that is current as of the snapshot, whatever Odoo
+// has signalled since.
+func (s *Snapshot) unlessStale(ctx context.Context, c *schema.Catalogue, p *auth.Principal, err error) error {
+	if p != nil {
+		for _, pinned := range s.principals {
+			if p == pinned {
+				return err
+			}
+		}
+	}
+	return s.reader.unlessStale(ctx, c, p, err)
+}
