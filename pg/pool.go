@@ -152,10 +152,12 @@ func (p *Pipeline) Close() error {
 // Fail ends a pipeline that err came from: after an error of the server nothing follows, so that the
 // connection is kept; otherwise it is abandoned.
 func (p *Pipeline) Fail(err error) {
-	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && p.Close() == nil {
+	if server := (*pgconn.PgError)(nil); !errors.As(err, &server) {
+		p.Abandon()
 		return
 	}
-	p.Abandon()
+	// It tells of the same error once more.
+	_ = p.Close()
 }
 
 // Abandon gives up a pipeline whose results are not wanted: rather than read an answer of any

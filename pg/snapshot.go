@@ -39,7 +39,7 @@ func (p *Pool) BeginSnapshot(ctx context.Context) (*Snapshot, error) {
 }
 
 // savepoint lets a statement fail without the snapshot being lost.
-const savepoint = "lateral"
+const savepoint = "before_read"
 
 // Pipeline sends statements in one round trip. The caller reads the results in order and must Close
 // it before the next; one that is abandoned takes the snapshot with it.

@@ -1,9 +1,11 @@
 package reader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,13 +18,15 @@ type Description struct {
 	Lang string
 	// Readable holds the names of all models that the user may read and that no preset closes.
 	Readable map[string]bool
-	// Models are the described ones, by name.
+	// Models are the described ones, by name, and the aliases of those that were asked for, by alias.
 	Models map[string]*ModelDescription
 }
 
 // ModelDescription is what one user may know of a model.
 type ModelDescription struct {
 	Model *schema.Model
+	// Alias is that which is described, empty of the model itself.
+	Alias string
 	Label string
 	// Asked tells that the model was asked for; others are described because presets lead to them.
 	Asked  bool
@@ -85,16 +89,28 @@ func (r *Reader) describe(ctx context.Context, who auth.Credentials, c *schema.C
 	if len(asked) == 0 {
 		asked = c.ModelNames()
 	}
+	aliases, err := r.describedAliases(c, p, presets)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range asked {
-		if d.Readable[name] {
+		switch {
+		case d.Readable[name]:
 			d.Models[name] = &ModelDescription{Asked: true}
-		} else if len(models) > 0 {
+		case aliases[name] != "": // below
+		case len(models) > 0:
 			return nil, r.unreadable(c, p, name)
 		}
 	}
+	for alias, model := range aliases {
+		if len(models) == 0 || slices.Contains(models, model) || slices.Contains(models, alias) {
+			d.Models[alias] = &ModelDescription{Asked: true, Alias: alias}
+		}
+	}
+	modelOf := func(name string) *schema.Model { return c.Model(cmp.Or(aliases[name], name)) }
 	for name, m := range d.Models {
 		if m.Asked {
-			d.reach(c, c.Model(name), presets[name])
+			d.reach(c, modelOf(name), presets[name])
 		}
 	}
 	labels, err := schema.ModelLabels(ctx, r.deps.Pool, c.Features, p.Lang)
@@ -104,13 +120,48 @@ func (r *Reader) describe(ctx context.Context, who auth.Credentials, c *schema.C
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(describers)
 	for name, m := range d.Models {
-		m.Model, m.Label, m.Preset = c.Model(name), labels[name], presets[name]
+		m.Model, m.Preset = modelOf(name), presets[name]
+		m.Label = labels[m.Model.Name]
+		if m.Alias != "" && d.Models[m.Model.Name] != nil {
+			continue
+		}
 		group.Go(func() (err error) {
 			m.Fields, err = r.describeFields(ctx, who, m.Model, p.Lang)
 			return err
 		})
 	}
-	return d, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for _, m := range d.Models {
+		if m.Fields == nil {
+			m.Fields = d.Models[m.Model.Name].Fields
+		}
+	}
+	return d, nil
+}
+
+// describedAliases returns the models of the aliases that the user may read, by alias, and adds their
+// presets.
+func (r *Reader) describedAliases(c *schema.Catalogue, p *auth.Principal, presets map[string]*schema.Preset) (map[string]string, error) {
+	if r.deps.Presets == nil {
+		return nil, nil
+	}
+	all, err := r.deps.Presets.Aliases(c, p.Policy())
+	if err != nil {
+		return nil, err
+	}
+	aliases := map[string]string{}
+	for alias, model := range all {
+		q := Query{Model: model, Alias: alias}
+		if !p.Readable(model) {
+			continue
+		}
+		if err := r.findPreset(&q, c, p.Policy()); err == nil {
+			aliases[alias], presets[alias] = model, q.Preset
+		}
+	}
+	return aliases, nil
 }
 
 // unreadable is why a model that was asked for cannot be described.

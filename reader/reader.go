@@ -38,6 +38,8 @@ type Presets interface {
 	// Preset returns the preset of a model, or of an alias of one, under a catalogue, nil where it has
 	// none. Those kept in Odoo are the policy's.
 	Preset(c *schema.Catalogue, p *auth.Policy, model string) (*schema.Preset, error)
+	// Aliases returns the models of the aliases in force, by alias.
+	Aliases(c *schema.Catalogue, p *auth.Policy) (map[string]string, error)
 }
 
 // Limits bound one read.

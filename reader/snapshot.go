@@ -91,7 +91,7 @@ func (s *Snapshot) attempt(ctx context.Context, q Query, requested Context) (*Re
 			return nil, err
 		}
 	}
-	result, err := r.throughSQL(ctx, s.tx, s.who, catalogue, principal, prepared, q)
+	result, err := r.throughSQL(ctx, s.pipeliner(), s.who, catalogue, principal, prepared, q)
 	switch {
 	case err == nil:
 		s.pin(catalogue, companies, principal)
@@ -111,6 +111,30 @@ func (s *Snapshot) attempt(ctx context.Context, q Query, requested Context) (*Re
 		return nil, fmt.Errorf("%w: %w", errStale, err)
 	}
 	return result, err
+}
+
+// pipeliner is tx, once there is something pinned with the signals of that: up to 18.0 Odoo signals by
+// sequences, which belong to no snapshot and move within it.
+func (s *Snapshot) pipeliner() pipeliner {
+	if s.catalogue == nil {
+		return s.tx
+	}
+	stamps := schema.Signals{Registry: s.catalogue.Stamp}
+	for _, p := range s.principals {
+		stamps.Cache = p.Stamp()
+	}
+	return pinnedSignals{s.tx, stamps}
+}
+
+type pinnedSignals struct {
+	tx     *pg.Snapshot
+	stamps schema.Signals
+}
+
+// Pipeline runs statements of which the first reads the signals.
+func (p pinnedSignals) Pipeline(ctx context.Context, statements ...pg.Statement) (*pg.Pipeline, error) {
+	pinned := pg.Statement{SQL: "SELECT $1::text, $2::text", Args: []any{p.stamps.Registry, p.stamps.Cache}}
+	return p.tx.Pipeline(ctx, append([]pg.Statement{pinned}, statements[1:]...)...)
 }
 
 // pin keeps what was found to be current as of the snapshot for its further reads.

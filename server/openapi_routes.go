@@ -52,6 +52,12 @@ func (s *Server) sendOpenAPI(x *exchange) error {
 		Title: "lateral", Version: s.deps.Version, Base: x.profile.base, Typed: x.profile.typedStatus,
 		Models: make(map[string]*openapi.Model, len(described.Models)), Readable: described.Readable,
 	}
+	in.Presets = s.deps.PresetStore != nil
+	if s.deps.Endpoints != nil {
+		for _, e := range s.deps.Endpoints().All() {
+			in.Endpoints = append(in.Endpoints, openapi.Endpoint{Path: e.Path, Verbs: e.Verbs, Summary: e.Summary, Description: e.Description})
+		}
+	}
 	if in.Version == "" {
 		in.Version = "unknown"
 	}
@@ -104,18 +110,18 @@ func describedModel(m *reader.ModelDescription) *openapi.Model {
 		}
 		fields[name] = openapi.Field{Label: f.Label, Help: f.Help, Choices: choices, Required: f.Required, ReadOnly: f.ReadOnly}
 	}
-	return &openapi.Model{Model: m.Model, Label: m.Label, Listed: m.Asked, Fields: fields, Preset: m.Preset}
+	return &openapi.Model{Model: m.Model, Alias: m.Alias, Label: m.Label, Listed: m.Asked, Fields: fields, Preset: m.Preset}
 }
 
 // addExamples reads a record of each listed model, as the user. Models without a record that the
 // user may read this way stay without.
 func (s *Server) addExamples(ctx context.Context, x *exchange, who auth.Credentials, models map[string]*openapi.Model) error {
-	for name, m := range models {
+	for _, m := range models {
 		if !m.Listed {
 			continue
 		}
 		var err error
-		page := reader.Query{Model: name, Profile: x.profile.values, Limit: 1}
+		page := reader.Query{Model: m.Model.Name, Alias: m.Alias, Profile: x.profile.values, Limit: 1}
 		if m.ReadAll, err = s.firstRecord(ctx, who, page); err != nil {
 			return err
 		}
@@ -128,7 +134,7 @@ func (s *Server) addExamples(ctx context.Context, x *exchange, who auth.Credenti
 		if found == nil || json.Unmarshal(found, &record) != nil || record.ID == 0 {
 			continue
 		}
-		one := reader.Query{Model: name, Profile: x.profile.values, One: true, ID: record.ID, Exclude: binaries(m)}
+		one := reader.Query{Model: m.Model.Name, Alias: m.Alias, Profile: x.profile.values, One: true, ID: record.ID, Exclude: binaries(m)}
 		if m.ReadOne, err = s.firstRecord(ctx, who, one); err != nil {
 			return err
 		}

@@ -46,6 +46,15 @@ func (k *presetKeeper) Preset(c *schema.Catalogue, p *auth.Policy, model string)
 	return state.presets.Of(model), nil
 }
 
+// Aliases implements reader.Presets.
+func (k *presetKeeper) Aliases(c *schema.Catalogue, p *auth.Policy) (map[string]string, error) {
+	state, err := k.of(c, p)
+	if err != nil {
+		return nil, err
+	}
+	return state.presets.Aliases(), nil
+}
+
 // of returns the presets for a catalogue and a policy.
 func (k *presetKeeper) of(c *schema.Catalogue, p *auth.Policy) (*presetState, error) {
 	if state := k.current.Load(); state != nil && state.catalogue == c && state.policy == p {

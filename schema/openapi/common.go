@@ -11,6 +11,12 @@ func (w *writer) common() {
 		fault["field"] = object{"type": "string"}
 		fault["path"] = object{"type": "string"}
 	}
+	fault["mistakes"] = object{
+		"type": "array", "description": "What is wrong with a text that was sent, or with an endpoint, with lines.",
+		"items": object{"type": "object", "properties": object{
+			"line": object{"type": "integer"}, "key": object{"type": "string"}, "text": object{"type": "string"},
+		}},
+	}
 	w.schemas["error"] = object{"type": "object", "required": []string{"error", "error_descrip"}, "properties": fault}
 	w.schemas["nothing"] = object{"type": "object", "maxProperties": 0}
 	w.tokens()
@@ -20,17 +26,24 @@ func (w *writer) common() {
 // codes are the error codes by status (contract, sections 2 and 3), the same in both profiles but
 // for where two lists are given: classic, typed.
 var codes = map[int][2][]string{
-	400: {{"invalid_request_body", "invalid_object_id", "no_access_token", "empty_username_or_password", "no_refresh_token"}},
+	400: {{"invalid_request_body", "invalid_object_id", "no_access_token", "empty_username_or_password", "no_refresh_token", "invalid_idempotency_key"}},
 	401: {{"invalid_token", "odoo_user_authentication_failed"}, {"no_access_token", "invalid_token", "odoo_user_authentication_failed"}},
-	403: {{"not_read_object_in_odoo", "not_created_object_in_odoo", "not_updated_object_in_odoo", "not_deleted_object_in_odoo", "not_called_method_in_odoo"}},
+	403: {{"access_denied", "not_read_object_in_odoo", "not_created_object_in_odoo", "not_updated_object_in_odoo", "not_deleted_object_in_odoo", "not_called_method_in_odoo"}},
 	404: {{"model_not_found", "not_found_object_in_odoo"}},
-	409: {{"not_read_object_in_odoo", "not_created_object_in_odoo", "not_updated_object_in_odoo", "not_deleted_object_in_odoo", "not_called_method_in_odoo"}},
+	409: {{
+		"not_read_object_in_odoo", "not_created_object_in_odoo", "not_updated_object_in_odoo", "not_deleted_object_in_odoo", "not_called_method_in_odoo",
+		"idempotency_key_in_use", "idempotency_outcome_unknown", "idempotency_answer_not_kept", "preset_in_file",
+	}},
 	413: {{"request_too_large"}},
-	422: {{"not_read_object_in_odoo", "not_created_object_in_odoo", "not_updated_object_in_odoo", "not_deleted_object_in_odoo", "not_called_method_in_odoo"}},
+	416: {{"range_not_satisfiable"}},
+	422: {{"idempotency_key_reused", "invalid_preset"}, {
+		"not_read_object_in_odoo", "not_created_object_in_odoo", "not_updated_object_in_odoo", "not_deleted_object_in_odoo", "not_called_method_in_odoo",
+		"idempotency_key_reused", "invalid_preset",
+	}},
 	429: {{"too_many_requests"}},
-	500: {{"internal_error"}},
+	500: {{"internal_error", "endpoint_failed"}},
 	501: {{"model_not_available", "method_not_exist_in_odoo", "report_method_not_implemented"}},
-	503: {{"odoo_unavailable", "database_unavailable", "overloaded"}},
+	503: {{"odoo_unavailable", "database_unavailable", "token_store_unavailable", "overloaded"}},
 	504: {{"timeout"}},
 }
 

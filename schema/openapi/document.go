@@ -5,6 +5,7 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"lateral/schema"
 )
@@ -20,6 +21,10 @@ type Input struct {
 	// Models are the described ones by name: those that are listed, and those that their presets
 	// lead to.
 	Models map[string]*Model
+	// Endpoints are operations beside those of models.
+	Endpoints []Endpoint
+	// Presets tells that administrators can edit presets over HTTP.
+	Presets bool
 	// Readable holds the names of all models that the user may read; no other is named.
 	Readable map[string]bool
 }
@@ -27,6 +32,8 @@ type Input struct {
 // Model is what a user may know of a model.
 type Model struct {
 	Model *schema.Model
+	// Alias is the path by which the model is reached, empty where that is its name.
+	Alias string
 	// Label is its name in the user's language.
 	Label string
 	// Listed tells that its operations are described.
@@ -37,6 +44,29 @@ type Model struct {
 	Preset *schema.Preset
 	// ReadAll and ReadOne are records as examples, JSON objects; nil without.
 	ReadAll, ReadOne json.RawMessage
+}
+
+// name is what the model's parts of the document are called: a model's name has no two hyphens.
+func (m *Model) name() string {
+	if m.Alias != "" {
+		return strings.ReplaceAll(m.Alias, "/", "--")
+	}
+	return m.Model.Name
+}
+
+// path is that of the model below the document's base.
+func (m *Model) path() string {
+	if m.Alias != "" {
+		return m.Alias
+	}
+	return m.Model.Name
+}
+
+// Endpoint is an operation of one's own. Path is below the base, with segments in braces.
+type Endpoint struct {
+	Path                 string
+	Verbs                []string
+	Summary, Description string
 }
 
 // Field is what a user may know of a field, in the user's language.
@@ -61,8 +91,15 @@ func Document(in Input) ([]byte, error) {
 	for _, name := range sortedNames(in.Models) {
 		if m := in.Models[name]; m.Listed {
 			w.model(m)
-			tags = append(tags, object{"name": name, "description": m.Label})
+			tags = append(tags, object{"name": m.path(), "description": m.Label})
 		}
+	}
+	if len(in.Endpoints) > 0 {
+		tags = append(tags, object{"name": "endpoints", "description": "Operations beside those of models."})
+		w.endpoints()
+	}
+	if in.Presets {
+		w.presets()
 	}
 	text, err := json.Marshal(object{
 		"openapi":           "3.1.0",

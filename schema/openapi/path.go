@@ -25,6 +25,10 @@ func parameters(typed bool) object {
 			"name": "id", "in": "path", "required": true, "description": "Ids of records, with commas between them.",
 			"schema": object{"type": "string", "pattern": `^\d+(,\d+)*$`},
 		},
+		"idempotency_key": object{
+			"name": "Idempotency-Key", "in": "header", "description": "Made up by the client for this one request: sent again with it, the request gets the first answer and is not run again.",
+			"schema": object{"type": "string", "minLength": 1, "maxLength": 255},
+		},
 		"method": object{
 			"name": "method", "in": "path", "required": true, "description": "A public method of the model.",
 			"schema": object{"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"},
@@ -42,18 +46,19 @@ func parameters(typed bool) object {
 var failures = map[string][2][]int{
 	"read_all":    {{409}, {403, 422}},
 	"read_one":    {{404, 409}, {403, 404, 409, 422}},
-	"create_one":  {{409}, {403, 422}},
-	"update_one":  {{409}, {403, 422}},
-	"delete_one":  {{409}, {403, 422}},
-	"call_method": {{409}, {403, 422}},
+	"create_one":  {{409, 422}, {403, 409, 422}},
+	"update_one":  {{409, 422}, {403, 409, 422}},
+	"delete_one":  {{409, 422}, {403, 409, 422}},
+	"call_method": {{409, 422}, {403, 409, 422}},
+	"content":     {{409, 416}, {403, 416, 422}},
 }
 
 // commonFailures are the statuses that every operation on a model can fail with.
 var commonFailures = []int{400, 401, 404, 413, 429, 500, 501, 503, 504}
 
 func (w *writer) modelPaths(m *Model) {
-	name := m.Model.Name
-	path := w.in.Base + "/" + name
+	name := m.name()
+	path := w.in.Base + "/" + m.path()
 	reading := []string{"include_fields", "exclude_fields", "context"}
 	all := append([]string{"filters", "order", "offset", "limit"}, reading...)
 	if w.in.Typed {
@@ -67,12 +72,12 @@ func (w *writer) modelPaths(m *Model) {
 	readOne := w.operation(m, "read_one", "Read one", append([]string{"record", "search_field"}, reading...), ref("schemas", name))
 	example(readOne, m.ReadOne, func(record json.RawMessage) any { return record })
 
-	create := w.operation(m, "create_one", "Create one", nil, ref("schemas", name+".created"))
+	create := w.operation(m, "create_one", "Create one", []string{"idempotency_key"}, ref("schemas", name+".created"))
 	create["requestBody"] = jsonBody(ref("schemas", name+".input"))
-	update := w.operation(m, "update_one", "Update one or many", []string{"records"}, ref("schemas", "nothing"))
+	update := w.operation(m, "update_one", "Update one or many", []string{"records", "idempotency_key"}, ref("schemas", "nothing"))
 	update["requestBody"] = jsonBody(ref("schemas", name+".input"))
-	remove := w.operation(m, "delete_one", "Delete one or many", []string{"records"}, ref("schemas", "nothing"))
-	call := w.operation(m, "call_method", "Call a method", []string{"records", "method"}, object{"description": "What the method returns."})
+	remove := w.operation(m, "delete_one", "Delete one or many", []string{"records", "idempotency_key"}, ref("schemas", "nothing"))
+	call := w.operation(m, "call_method", "Call a method", []string{"records", "method", "idempotency_key"}, object{"description": "What the method returns."})
 	call["requestBody"] = jsonBody(object{
 		"type": "object", "description": "The method's named arguments.",
 		"properties": object{"__context__": object{"type": "object"}},
@@ -81,6 +86,7 @@ func (w *writer) modelPaths(m *Model) {
 	w.paths[path] = object{"get": readAll, "post": create}
 	w.paths[path+"/{id}"] = object{"get": readOne, "put": update, "delete": remove}
 	w.paths[path+"/{id}/{method}"] = object{"put": call}
+	w.contentPath(m, path)
 }
 
 // operation describes one operation of a model.
@@ -105,7 +111,7 @@ func (w *writer) operation(m *Model, key, summary string, parameters []string, a
 		responses[strconv.Itoa(status)] = ref("responses", strconv.Itoa(status))
 	}
 	return object{
-		"operationId": m.Model.Name + "." + key, "summary": summary + ": " + m.Label, "tags": []string{m.Model.Name},
+		"operationId": m.name() + "." + key, "summary": summary + ": " + m.Label, "tags": []string{m.path()},
 		"parameters": list, "responses": responses,
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // model writes the schemas and paths of a listed model.
 func (w *writer) model(m *Model) {
-	name := m.Model.Name
+	name := m.name()
 	w.schemas[name] = w.readOne(m)
 	w.schemas[name+".item"] = w.readAll(m)
 	w.schemas[name+".created"] = w.created(m)
