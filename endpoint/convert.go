@@ -252,7 +252,7 @@ func appendJSON(m *meter, dst []byte, v starlark.Value, depth int) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	return dst, m.spend(int64(len(dst) - before + 1))
+	return dst, m.spend(int64(len(dst) - before + elementSize))
 }
 
 // appendFloat writes floats as reads do: shortest, with a point or an exponent; null where JSON has

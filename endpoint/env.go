@@ -254,18 +254,7 @@ func (m *model) searchCount(meter *meter, args starlark.Tuple, kwargs []starlark
 	}
 	defer rows.Close()
 	total, _ := rows.Total()
-	return starlark.MakeInt64(total), drain(m.run, rows)
-}
-
-// drain reads an answer to its end, so that its connection can be used again.
-func drain(r *run, rows server.Rows) error {
-	for {
-		if _, err := rows.Next(r.ctx); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return r.fail(err)
-		}
-	}
+	return starlark.MakeInt64(total), nil
 }
 
 // read reads records by their ids, archived ones too, in the order of the ids. Those that are not

@@ -161,12 +161,19 @@ func (p *Pipeline) Fail(err error) {
 }
 
 // Abandon gives up a pipeline whose results are not wanted: rather than read an answer of any
-// length to its end, it closes the connection, which makes the server stop at the next row.
+// length to its end, it closes the connection, which makes the server stop at the next row. One of a
+// snapshot is read to its end only if the snapshot is used once more.
 func (p *Pipeline) Abandon() {
 	if p.snapshot != nil {
-		p.snapshot.broken = true
+		p.snapshot.left = p
+		return
 	}
-	conn := p.conn.Hijack()
+	closeAtOnce(p.conn)
+}
+
+// closeAtOnce closes a connection in the midst of an answer.
+func closeAtOnce(held *pgxpool.Conn) {
+	conn := held.Hijack()
 	// A context that has ended skips the polite goodbye, which would wait for the server to finish
 	// sending.
 	ended, cancel := context.WithCancel(context.Background())

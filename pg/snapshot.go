@@ -13,9 +13,9 @@ import (
 // database as of one instant: that of the first statement. It holds a connection until it is
 // closed, and is not safe for concurrent use.
 type Snapshot struct {
-	pool   *Pool
-	conn   *pgxpool.Conn
-	broken bool // the connection is gone
+	pool *Pool
+	conn *pgxpool.Conn
+	left *Pipeline // abandoned, and not read to its end; nil: none
 }
 
 // BeginSnapshot begins a snapshot. At most half of the pool's connections are held by snapshots,
@@ -42,10 +42,10 @@ func (p *Pool) BeginSnapshot(ctx context.Context) (*Snapshot, error) {
 const savepoint = "before_read"
 
 // Pipeline sends statements in one round trip. The caller reads the results in order and must Close
-// it before the next; one that is abandoned takes the snapshot with it.
+// or abandon it before the next.
 func (s *Snapshot) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline, error) {
-	if s.broken {
-		return nil, errors.New("the snapshot's connection is gone")
+	if err := s.settle(); err != nil {
+		return nil, err
 	}
 	batch := &pgx.Batch{}
 	batch.Queue("SAVEPOINT " + savepoint)
@@ -61,8 +61,8 @@ func (s *Snapshot) Pipeline(ctx context.Context, statements ...Statement) (*Pipe
 
 // Recover makes the snapshot usable again after a statement of it has failed in PostgreSQL.
 func (s *Snapshot) Recover(ctx context.Context) error {
-	if s.broken {
-		return errors.New("the snapshot's connection is gone")
+	if err := s.settle(); err != nil {
+		return err
 	}
 	if _, err := s.conn.Exec(ctx, "ROLLBACK TO SAVEPOINT "+savepoint); err != nil {
 		return fmt.Errorf("recover the snapshot: %w", err)
@@ -70,13 +70,26 @@ func (s *Snapshot) Recover(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the snapshot and gives its connection back.
-func (s *Snapshot) Close(ctx context.Context) error {
-	defer func() { <-s.pool.snapshots }()
-	if s.broken {
+// settle reads an abandoned pipeline to its end.
+func (s *Snapshot) settle() error {
+	if s.left == nil {
 		return nil
 	}
-	s.broken = true
+	err := s.left.Close()
+	s.left = nil
+	if err != nil {
+		return fmt.Errorf("go on with a snapshot: %w", err)
+	}
+	return nil
+}
+
+// Close ends the snapshot and gives its connection back. It must be called once.
+func (s *Snapshot) Close(ctx context.Context) error {
+	defer func() { <-s.pool.snapshots }()
+	if s.left != nil {
+		closeAtOnce(s.conn)
+		return nil
+	}
 	_, err := s.conn.Exec(ctx, "ROLLBACK")
 	// A connection with a transaction still open is closed by the pool rather than used again.
 	s.conn.Release()

@@ -13,8 +13,8 @@ import (
 // Snapshot makes several reads of one user as of one instant, that of the first: they share one
 // transaction, one catalogue and one principal. What goes through Odoo, reads as a whole and fields
 // that Odoo computes, is not of that instant; the results' Path tells. It holds a connection from
-// the first read on, must be closed, and is not safe for concurrent use. A result must be read to
-// its end, or closed, before the next read.
+// the first read on, must be closed, and is not safe for concurrent use. A result must be
+// closed before the next read.
 type Snapshot struct {
 	reader *Reader
 	who    auth.Credentials
