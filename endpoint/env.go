@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"sync"
 
 	"go.starlark.net/starlark"
 
@@ -35,7 +34,6 @@ type run struct {
 	ctx     context.Context
 	request *server.Request
 	odoo    Odoo
-	presets *sync.Map // of models, which have no fields: reads of scripts do not follow presets
 	user    *server.User
 	// fault is the error of a read or a write that ended the script: Starlark makes texts of errors.
 	fault error
@@ -123,10 +121,13 @@ func (m *model) Attr(name string) (starlark.Value, error) {
 	}), nil
 }
 
+// noPreset stands for that of any model: scripts choose fields and records themselves. It is one
+// because statements are cached by the presets' addresses.
+var noPreset = &schema.Preset{Available: true}
+
 // query returns a read of the model, which follows no preset.
 func (m *model) query(meter *meter, callContext *starlark.Dict) (reader.Query, error) {
-	shared, _ := m.run.presets.LoadOrStore(m.name, &schema.Preset{Model: m.name, Available: true})
-	q := reader.Query{Model: m.name, Profile: reader.Typed(), Preset: shared.(*schema.Preset)}
+	q := reader.Query{Model: m.name, Profile: reader.Typed(), Preset: noPreset}
 	if callContext != nil {
 		var err error
 		if q.Context, err = nativeObject(meter, callContext, 0); err != nil {

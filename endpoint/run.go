@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -21,8 +20,6 @@ type Engine struct {
 	// Time is how long one request of a script may take, reads and calls of Odoo included.
 	Time time.Duration
 	Log  *slog.Logger
-
-	presets sync.Map
 }
 
 // errTime tells that a script's time is over.
@@ -33,7 +30,7 @@ func (e *Engine) handle(file string, d declaration) func(context.Context, *serve
 	return func(ctx context.Context, request *server.Request) (*server.Reply, error) {
 		limited, cancel := context.WithTimeoutCause(ctx, e.Time, errTime)
 		defer cancel()
-		r := &run{ctx: limited, request: request, odoo: e.Odoo, presets: &e.presets}
+		r := &run{ctx: limited, request: request, odoo: e.Odoo}
 		reply, err := e.run(r, file, d)
 		if err == nil {
 			return reply, nil

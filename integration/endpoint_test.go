@@ -94,7 +94,7 @@ func TestSnapshotReads(t *testing.T) {
 		s.call(t, admin, "res.bank", "create", []any{map[string]any{"name": "More"}}, nil)
 		// A change of groups moves Odoo's signal and makes other reads renew the rights they know.
 		s.call(t, admin, "res.groups", "create", []any{map[string]any{"name": "Meanwhile"}}, nil)
-		if got, err := s.lateral(t.Context(), admin, reader.Query{Model: "res.bank", Profile: reader.Typed(), Filters: []any{schema.Tuple{"name", "=", "After"}}}); err != nil || len(got.ids) != 1 {
+		if got, err := s.lateral(t.Context(), admin, reader.Query{Model: "res.bank", Profile: reader.Typed(), Filters: []any{schema.Tuple{"name", "=", "After"}}}); err != nil || len(got.IDs) != 1 {
 			t.Fatalf("a read beside it: %v, %v", got, err)
 		}
 		if _, path := snapshotRead(t, snapshot, reader.Query{Model: "res.partner.category"}); path != reader.PathOdoo {
