@@ -18,7 +18,7 @@ func (s *Server) allowOrigin(header *fasthttp.ResponseHeader) {
 func (s *Server) preflight(x *exchange) {
 	header := &x.ctx.Response.Header
 	if s.config.CORS != "" && s.config.CORS != "null" {
-		header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
+		header.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
 		header.Set("Access-Control-Allow-Headers", "Access-Token, Authorization, Content-Type, Idempotency-Key, X-Request-Id")
 		header.Set("Access-Control-Max-Age", "600")
 	}
