@@ -231,9 +231,15 @@ func (r *odooRun) values(ctx context.Context, level *Level, nodes []*Node, ids [
 	return values, nil
 }
 
-// chunkValues reads one chunk of records and what is nested in them.
+// chunkValues reads one chunk of records and what is nested in them. Where some of a level's fields are
+// refused, all are asked for: what one field's computation leaves in Odoo's cache, another's may use
+// without being asked whether it may (19.0: account.payment.method.line, default_account_id and
+// display_name).
 func (r *odooRun) chunkValues(ctx context.Context, level *Level, nodes []*Node, ids []recordID, path string) (map[recordID][][]byte, error) {
 	rows, err := r.read(ctx, level, nodes, ids, path)
+	if refused, ok := errors.AsType[*Error](err); ok && refused.Kind == Denied && len(nodes) < len(level.Nodes) {
+		rows, err = r.read(ctx, level, level.Nodes, ids, path)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type fakeOdoo struct {
 	hidden  map[string]map[recordID]bool
 	most    int       // ids of one read whose answer is not too large; 0: any
 	apart   [2]string // fields that no answer can carry together
+	needs   [2]string // a field that is refused unless another is read with it
 	calls   []string
 }
 
@@ -50,6 +51,9 @@ func (f *fakeOdoo) Execute(_ context.Context, _ auth.Credentials, model, method 
 	}
 	if slices.Contains(fields, f.apart[0]) && slices.Contains(fields, f.apart[1]) {
 		return nil, &writer.Fault{Kind: writer.ReturnedNone, Message: "None beside bytes"}
+	}
+	if slices.Contains(fields, f.needs[0]) && !slices.Contains(fields, f.needs[1]) {
+		return nil, &writer.Fault{Kind: writer.Access, Message: "not in the cache"}
 	}
 	var rows []any
 	for _, id := range ids {
@@ -321,6 +325,22 @@ func TestOdooRender(t *testing.T) {
 	}
 	if want := "order[1 2 3] [total create_date]"; w.odoo.calls[0] != want {
 		t.Errorf("got %s, want %s", w.odoo.calls[0], want)
+	}
+}
+
+// Ensure a field that Odoo computes only with what another has left in its cache is read with it.
+func TestOdooRenderTogether(t *testing.T) {
+	w := newWorld()
+	w.odoo.needs = [2]string{"total", "name"}
+	level := w.level("order", &Node{Key: "total"}, &Node{Key: "name"})
+	o := &odooExecutor{caller: w.odoo}
+	got, err := o.render(t.Context(), auth.Credentials{}, &Plan{Catalogue: w.catalogue, Root: level}, level, level.Nodes[:1], []int64{1})
+	if err != nil || len(got) != 1 || string(got[1][0]) != "7.0" {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	w.odoo.needs[1] = "tag_ids"
+	if _, err := o.render(t.Context(), auth.Credentials{}, &Plan{Catalogue: w.catalogue, Root: level}, level, level.Nodes[:1], []int64{1}); err == nil {
+		t.Fatal("what is refused with all of the level's fields is answered")
 	}
 }
 

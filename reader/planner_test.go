@@ -9,6 +9,7 @@ import (
 
 	"lateral/auth"
 	"lateral/schema"
+	"lateral/schema/facts"
 )
 
 // shapesOf plans a query on the fixture and describes its nodes.
@@ -135,6 +136,19 @@ func TestGuardedModelIsOdoosToRefuse(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("guard %v: %s, %v, want %s", kind, got, err, want)
+		}
+	}
+}
+
+// Ensure a search method decides even of a field that has a column, where the series lets it.
+func TestSearchMethodsOfStoredFields(t *testing.T) {
+	for series, delegated := range map[string]bool{"14.0": false, "18.0": false, "19.0": true} {
+		f := fixtureAccess{catalogue: fixture(series)}
+		f.catalogue.Model("order").Field("name").Static.Source = &facts.Field{Search: "_search_name"}
+		q := Query{Model: "order", Filters: []any{[]any{"name", "=", "x"}}, Profile: Classic()}
+		_, made, err := compileQuery(t, f, q, Context{})
+		if (made == nil) != delegated {
+			t.Errorf("%s: %v, %v", series, made, err)
 		}
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"lateral/schema"
 )
 
+// lateConstant is why a domain that is constant cannot be taken for one.
+const lateConstant = "a term settles the domain no sooner than the others are looked at"
+
 // truth is what a domain is whatever the records: Odoo settles it before it looks at access.
 type truth int
 
@@ -73,7 +76,7 @@ func (t table) constants(terms []schema.Domain, decisive truth) (truth, error) {
 		}
 	}
 	if all == decisive && open && !early {
-		return undecided, delegate("a term settles the domain no sooner than the others are looked at")
+		return undecided, delegate("%s", lateConstant)
 	}
 	return all, nil
 }

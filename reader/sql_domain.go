@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"errors"
 	"strings"
 
 	sq "github.com/Masterminds/squirrel"
@@ -36,6 +37,9 @@ var (
 func (t table) domain(d schema.Domain, m mode) (sq.Sqlizer, error) {
 	if t.scope.c.catalogue.Features.ModernDomains {
 		result, err := t.constant(d)
+		if reason, ok := delegated(err); ok && reason == lateConstant {
+			return t.late(d, m, err)
+		}
 		if err != nil || result != undecided {
 			return sq.Expr(sqlBool(result == always)), err
 		}
@@ -46,6 +50,22 @@ func (t table) domain(d schema.Domain, m mode) (sq.Sqlizer, error) {
 		}
 	}
 	return t.open(d, m)
+}
+
+// late compiles a domain that is constant although Odoo finds that out only after it has looked at the
+// other terms. Whether these fail shows when they are compiled; but a refusal may be one that the constant
+// spares them.
+func (t table) late(d schema.Domain, m mode, unsure error) (sq.Sqlizer, error) {
+	if m.active {
+		if err := t.mergesArchived(d); err != nil {
+			return nil, err
+		}
+	}
+	predicate, err := t.open(d, m)
+	if _, refused := errors.AsType[*Error](err); refused {
+		return nil, unsure
+	}
+	return predicate, err
 }
 
 // mergesArchived fails with a delegation where conditions on the records behind one x2many field
@@ -229,6 +249,10 @@ func (t table) condition(d schema.Condition, m mode) (sq.Sqlizer, error) {
 	}
 	if err := plainText(d); err != nil {
 		return nil, err
+	}
+	if c.catalogue.Features.ModernDomains && f.Static.Source != nil && f.Static.Source.Search != "" {
+		// A search method decides even where there is a column (Odoo 19.0: odoo/orm/domains.py, _optimize_step).
+		return nil, delegate("%s.%s has a search method", t.model.Name, f.Name)
 	}
 	switch {
 	case f.Inherited && !f.Stored:

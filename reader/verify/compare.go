@@ -4,6 +4,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -218,6 +219,12 @@ func (c *comparer) otherReason(ctx context.Context, r Request, v *verdict) error
 	}
 	parts := r.parts()
 	if len(parts) < 2 {
+		if v.sql.Refusal == RefusedAccess && v.rpc.Refusal == RefusedMissing {
+			strict, err := c.stricter(ctx, c.asker(r), r, v.sql)
+			if v.strict = cmp.Or(strict, v.strict); err != nil || strict != "" {
+				return err
+			}
+		}
 		v.kind, v.text = Denial, fmt.Sprintf("lateral %s, Odoo %s", v.sql, v.rpc)
 		return nil
 	}
