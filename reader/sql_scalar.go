@@ -143,8 +143,8 @@ func (x comparison) operands(values []any) (cast string, args any, err error) {
 		texts := make([]string, 0, len(values))
 		for _, v := range values {
 			n, ok := number(v)
-			// Odoo rounds the constant to the field's digits, which are not known here.
-			if !ok || (x.field.Type == schema.Float && n != math.Trunc(n)) {
+			// Odoo rounds the constant to the field's digits.
+			if !ok || (x.field.Type == schema.Float && n != math.Trunc(n) && !withinDigits(x.field, n)) {
 				return "", nil, x.unclear()
 			}
 			texts = append(texts, strconv.FormatFloat(n, 'g', -1, 64))
@@ -162,6 +162,25 @@ func (x comparison) operands(values []any) (cast string, args any, err error) {
 		return "text", texts, nil
 	}
 	return "", nil, x.unclear()
+}
+
+// withinDigits reports whether a number is known to be what Odoo rounds it to: where the field's digits are
+// 0 it does not, and else the number must have no more decimals (Odoo 14.0: odoo/fields.py; 19.0:
+// odoo/orm/fields_numeric.py, Float.convert_to_column). How many a named precision has is not known here.
+func withinDigits(f *schema.Field, n float64) bool {
+	if f.Static.Source == nil {
+		return false
+	}
+	switch digits := f.Static.Source.Digits.(type) {
+	case float64:
+		return digits == 0
+	case []any:
+		if scale, ok := number(digits[len(digits)-1]); ok && len(digits) == 2 {
+			_, decimals, _ := strings.Cut(strconv.FormatFloat(n, 'f', -1, 64), ".")
+			return len(decimals) <= int(scale)
+		}
+	}
+	return false
 }
 
 // number reads a finite number; booleans are none.

@@ -39,7 +39,16 @@ func (s storage) request(r Request) bool {
 }
 
 func (s storage) open(m *schema.Model) bool {
-	return m != nil && (!s.pure || m.Guard.Kind == schema.Open)
+	if m == nil || s.pure && m.Guard.Kind != schema.Open {
+		return false
+	}
+	for _, parent := range m.Inherits {
+		// The parent's rights are those of the model too.
+		if s.pure && !s.open(s.catalogue.Model(parent.Parent)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s storage) wants(m *schema.Model, wants []Want) bool {
