@@ -140,6 +140,59 @@ func TestGuardedModelIsOdoosToRefuse(t *testing.T) {
 	}
 }
 
+// Ensure decimals are compared where Odoo's rounding keeps them as they are, and only there.
+func TestDecimalsWithinDigits(t *testing.T) {
+	for _, test := range []struct {
+		digits any
+		value  float64
+		within bool
+	}{
+		{nil, 1.5, false}, {"Volume", 1.5, false}, {0.0, 1.23456, true},
+		{[]any{16.0, 1.0}, 1.5, true}, {[]any{16.0, 1.0}, 1.25, false}, {[]any{16.0, 2.0}, -1e-7, false}, {[]any{16.0, 0.0}, 0.5, false},
+	} {
+		f := &schema.Field{Name: "price", Type: schema.Float, Static: schema.StaticField{Source: &facts.Field{Digits: test.digits}}}
+		if got := withinDigits(f, test.value); got != test.within {
+			t.Errorf("%v of digits %v: %v", test.value, test.digits, got)
+		}
+	}
+	if withinDigits(&schema.Field{Type: schema.Float}, 1.5) {
+		t.Error("the digits of a field that no source tells of are known")
+	}
+}
+
+// Ensure an id beside the name of a model ties lines to a record, and an id alone does not.
+func TestLinesByReference(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		f := fixtureAccess{catalogue: fixture("19.0")}
+		line, order := f.catalogue.Model("line"), f.catalogue.Model("order")
+		line.Fields["res_model"] = &schema.Field{Name: "res_model", Type: schema.Char, Stored: true, Column: "res_model", Model: line}
+		line.Fields["res_id"] = &schema.Field{Name: "res_id", Type: schema.Many2oneReference, Stored: true, Column: "res_id", Model: line}
+		if known {
+			line.Fields["res_id"].Static.Source = &facts.Field{ModelField: "res_model"}
+		}
+		order.Fields["note_ids"] = &schema.Field{Name: "note_ids", Type: schema.One2many, Stored: true, Comodel: "line", Inverse: "res_id", Model: order}
+		_, made, err := compileQuery(t, f, Query{Model: "order", Include: "note_ids", Profile: Classic()}, Context{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tied := strings.Contains(made.sql, `."res_id" = a2.id AND `) && strings.Contains(made.sql, `."res_model" = 'order'`); tied != known || (len(made.spliced) == 0) != known {
+			t.Errorf("known %v: %s", known, made.sql)
+		}
+	}
+}
+
+// Ensure an order through a view, which may have several rows with one id, is Odoo's business.
+func TestOrderThroughAView(t *testing.T) {
+	for relation, delegated := range map[schema.Relation]bool{schema.Table: false, schema.View: true} {
+		f := fixtureAccess{catalogue: fixture("14.0")}
+		f.catalogue.Model("term").Relation, f.catalogue.Model("term").Order = relation, "id"
+		_, made, err := compileQuery(t, f, Query{Model: "line", Order: "term_id", Profile: Classic()}, Context{})
+		if (made == nil) != delegated {
+			t.Errorf("relation %d: %v, %v", relation, made, err)
+		}
+	}
+}
+
 // Ensure a search method decides even of a field that has a column, where the series lets it.
 func TestSearchMethodsOfStoredFields(t *testing.T) {
 	for series, delegated := range map[string]bool{"14.0": false, "18.0": false, "19.0": true} {

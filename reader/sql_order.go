@@ -145,6 +145,11 @@ func (w *orderWriter) toOne(t table, f *schema.Field, link value, term schema.Or
 	if comodel == nil {
 		return delegate("order by %s.%s", t.model.Name, f.Name)
 	}
+	if comodel.Relation == schema.View {
+		// Odoo 14.0 joins it even where the target is ordered by its id, and has a record as often as the view
+		// has its target (account.root; odoo/models.py, _generate_m2o_order_by).
+		return delegate("order by %s.%s, which leads to the view %s", t.model.Name, f.Name, f.Comodel)
+	}
 	order := comodel.Order
 	if order == "" {
 		order = "id"
