@@ -16,8 +16,8 @@ import (
 type tokenKind string
 
 const (
-	accessToken  tokenKind = "lateral access token 1"
-	refreshToken tokenKind = "lateral refresh token 1"
+	accessToken  tokenKind = "lateral access token 2"
+	refreshToken tokenKind = "lateral refresh token 2"
 )
 
 // storeKey is the name of a token's entry. SHA-256 without salt or stretching is enough, since
@@ -27,10 +27,10 @@ func storeKey(kind tokenKind, token string) Key {
 	return sha256.Sum256(append(append(append(text[:0], kind...), 0), token...))
 }
 
-// cipherOf returns the AEAD keyed from the token itself: ChaCha20-Poly1305, since a key is used
-// once or twice and AES-GCM would spend most of its time on the key's tables.
-func cipherOf(kind tokenKind, token string) (cipher.AEAD, error) {
-	key := deriveKey(kind, token)
+// cipherOf returns the AEAD keyed from the token and the secret: ChaCha20-Poly1305, since a key is
+// used once or twice and AES-GCM would spend most of its time on the key's tables.
+func cipherOf(secret sealKey, kind tokenKind, token string) (cipher.AEAD, error) {
+	key := deriveKey(secret, kind, token)
 	aead, err := chacha20poly1305.New(key[:])
 	if err != nil {
 		return nil, fmt.Errorf("cipher of a token: %w", err)
@@ -38,23 +38,23 @@ func cipherOf(kind tokenKind, token string) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-// deriveKey is HKDF-Expand of RFC 5869 with SHA-256, the token as pseudorandom key and the kind as
-// info. The extraction step is left out as section 3.3 of the RFC allows: tokens are uniformly
-// random already. It is written out for one block of output, since crypto/hkdf takes six times as
-// long over it and every request passes here; a test holds it against that package.
-func deriveKey(kind tokenKind, token string) [32]byte {
+// deriveKey is HMAC-SHA256 of kind and token under the secret, HKDF-Extract of RFC 5869 with the secret as
+// salt: who lacks the token's 160 random bits or the secret cannot find the key. Kinds hold no zero byte and
+// tokens have one length, so that no two pairs make the same message. It is written out for one short
+// message, since crypto/hmac takes several times as long over it and every request passes here; a test
+// holds it against that package.
+func deriveKey(secret sealKey, kind tokenKind, token string) [32]byte {
 	const block = 64
-	var pad [block + 64]byte
+	var pad [block + 96]byte
 	var outer [block + 32]byte
 	for i := range block {
 		var k byte
-		if i < len(token) {
-			k = token[i]
+		if i < len(secret) {
+			k = secret[i]
 		}
 		pad[i], outer[i] = k^0x36, k^0x5c
 	}
-	message := append(pad[:block], kind...)
-	inner := sha256.Sum256(append(message, 1))
+	inner := sha256.Sum256(append(append(append(pad[:block], kind...), 0), token...))
 	copy(outer[block:], inner[:])
 	return sha256.Sum256(outer[:])
 }
@@ -62,9 +62,9 @@ func deriveKey(kind tokenKind, token string) [32]byte {
 // nonce is constant because every key seals exactly one message: that of the token it is made from.
 var nonce [12]byte
 
-// seal encrypts credentials and the instant of expiry (zero: never) under the token.
-func seal(kind tokenKind, token string, who Credentials, expires time.Time) ([]byte, error) {
-	aead, err := cipherOf(kind, token)
+// seal encrypts credentials and the instant of expiry (zero: never) under the token and the secret.
+func seal(secret sealKey, kind tokenKind, token string, who Credentials, expires time.Time) ([]byte, error) {
+	aead, err := cipherOf(secret, kind, token)
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +78,12 @@ func seal(kind tokenKind, token string, who Credentials, expires time.Time) ([]b
 	return aead.Seal(nil, nonce[:], plain, key[:]), nil
 }
 
-var errSealBroken = errors.New("a sealed entry does not open with its token")
+var errSealBroken = errors.New("a sealed entry does not open with its token and the secret")
 
-// open is the reverse of seal. It fails where the entry was made for another token or changed.
-func open(kind tokenKind, token string, key Key, sealed []byte) (Credentials, time.Time, error) {
-	aead, err := cipherOf(kind, token)
+// open is the reverse of seal. It fails where the entry was made for another token, changed, or made by
+// somebody who does not know the secret.
+func open(secret sealKey, kind tokenKind, token string, key Key, sealed []byte) (Credentials, time.Time, error) {
+	aead, err := cipherOf(secret, kind, token)
 	if err != nil {
 		return Credentials{}, time.Time{}, err
 	}

@@ -27,19 +27,21 @@ type Grant struct {
 // Tokens issues, renews, revokes and resolves tokens. An access token stands for a user's
 // credentials; a refresh token brings new access tokens and revokes them.
 //
-// The store holds no token and nothing it could open: entries are named by a hash of the token and
-// sealed with ChaCha20-Poly1305 under a key derived from it. Tokens are compared by nobody: they are
-// hashed and the hash is looked up, so timing tells at most something of a hash that the guesser
-// knows anyway, and the seal is verified in constant time.
+// The store holds no token and nothing it could open or make: entries are named by a hash of the token and
+// sealed with ChaCha20-Poly1305 under a key derived from it and from the secret. Who can write to the
+// store can remove entries and bring back old ones until they expire, and nothing else. Tokens are
+// compared by nobody: they are hashed and the hash is looked up, so timing tells at most something of a
+// hash that the guesser knows anyway, and the seal is verified in constant time.
 type Tokens struct {
 	store   Store
+	secret  *Secret
 	now     func() time.Time
 	revoked func(Key)
 }
 
-// NewTokens returns tokens kept in store, which expire by the clock now.
-func NewTokens(store Store, now func() time.Time) *Tokens {
-	return &Tokens{store: store, now: now, revoked: func(Key) {}}
+// NewTokens returns tokens kept in store under a secret, which expire by the clock now.
+func NewTokens(store Store, secret *Secret, now func() time.Time) *Tokens {
+	return &Tokens{store: store, secret: secret, now: now, revoked: func(Key) {}}
 }
 
 // OnRevoke has told called with the name of each access token that is revoked here, rather than
@@ -56,7 +58,7 @@ func (t *Tokens) Issue(ctx context.Context, who Credentials, access, refresh tim
 		refresh = access
 	}
 	bearer, renewer := newToken(), newToken()
-	sealed, err := seal(refreshToken, renewer, who, t.expiry(refresh))
+	sealed, err := t.seal(ctx, refreshToken, renewer, who, refresh)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -93,7 +95,7 @@ func (t *Tokens) Refresh(ctx context.Context, token string, access time.Duration
 	if !ok {
 		return "", 0, ErrInvalidToken
 	}
-	who, _, err := t.openValid(refreshToken, token, key, sealed)
+	who, _, err := t.openValid(ctx, refreshToken, token, key, sealed)
 	if err != nil {
 		return "", 0, err
 	}
@@ -155,7 +157,7 @@ func (t *Tokens) revokeAccess(ctx context.Context, access Key) error {
 }
 
 // Resolve returns the credentials behind an access token. It fails with ErrInvalidToken, and with
-// other errors where the store cannot be reached.
+// other errors where the store cannot be reached or the secret cannot be read.
 func (t *Tokens) Resolve(ctx context.Context, token string) (Credentials, error) {
 	if !wellFormed(token) {
 		return Credentials{}, ErrInvalidToken
@@ -165,7 +167,7 @@ func (t *Tokens) Resolve(ctx context.Context, token string) (Credentials, error)
 	if err != nil {
 		return Credentials{}, notStored("read an access token", err)
 	}
-	who, expires, err := t.openValid(accessToken, token, key, sealed)
+	who, expires, err := t.openValid(ctx, accessToken, token, key, sealed)
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -174,7 +176,7 @@ func (t *Tokens) Resolve(ctx context.Context, token string) (Credentials, error)
 }
 
 func (t *Tokens) putAccess(ctx context.Context, token string, who Credentials, lifetime time.Duration) error {
-	sealed, err := seal(accessToken, token, who, t.expiry(lifetime))
+	sealed, err := t.seal(ctx, accessToken, token, who, lifetime)
 	if err != nil {
 		return err
 	}
@@ -184,10 +186,22 @@ func (t *Tokens) putAccess(ctx context.Context, token string, who Credentials, l
 	return nil
 }
 
+func (t *Tokens) seal(ctx context.Context, kind tokenKind, token string, who Credentials, lifetime time.Duration) ([]byte, error) {
+	secret, err := t.secret.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return seal(secret, kind, token, who, t.expiry(lifetime))
+}
+
 // openValid opens an entry and judges its expiry by our own clock, so that neither a store's
 // laziness nor its clock lengthens a token's life.
-func (t *Tokens) openValid(kind tokenKind, token string, key Key, sealed []byte) (who Credentials, expires time.Time, err error) {
-	who, expires, err = open(kind, token, key, sealed)
+func (t *Tokens) openValid(ctx context.Context, kind tokenKind, token string, key Key, sealed []byte) (who Credentials, expires time.Time, err error) {
+	secret, err := t.secret.key(ctx)
+	if err != nil {
+		return Credentials{}, time.Time{}, err
+	}
+	who, expires, err = open(secret, kind, token, key, sealed)
 	if err != nil || !expires.IsZero() && !t.now().Before(expires) {
 		return Credentials{}, time.Time{}, ErrInvalidToken
 	}

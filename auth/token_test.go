@@ -3,7 +3,7 @@ package auth
 import (
 	"bytes"
 	"context"
-	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -41,7 +41,7 @@ var alice = Credentials{UID: 2, Login: "alice@example.com", Secret: "correct hor
 func newTestTokens() (*Tokens, *Memory, *clock) {
 	c := newClock()
 	m := NewMemory(1000, c.Now)
-	return NewTokens(m, c.Now), m, c
+	return NewTokens(m, RandomSecret(), c.Now), m, c
 }
 
 func TestTokensResolve(t *testing.T) {
@@ -273,7 +273,7 @@ func (brokenStore) Take(context.Context, Key) ([]byte, error) { return nil, errB
 // Ensure that an outage of the store is not mistaken for an invalid token.
 func TestTokensOutage(t *testing.T) {
 	t.Parallel()
-	tokens := NewTokens(brokenStore{}, time.Now)
+	tokens := NewTokens(brokenStore{}, RandomSecret(), time.Now)
 	_, err := tokens.Resolve(context.Background(), newToken())
 	require.ErrorIs(t, err, errBroken)
 	require.NotErrorIs(t, err, ErrInvalidToken)
@@ -282,14 +282,14 @@ func TestTokensOutage(t *testing.T) {
 	require.ErrorIs(t, tokens.Revoke(context.Background(), newToken()), errBroken)
 }
 
-func TestDeriveKeyIsHKDF(t *testing.T) {
+func TestDeriveKeyIsHMAC(t *testing.T) {
 	t.Parallel()
 	for range 20 {
-		token := newToken()
-		want, err := hkdf.Expand(sha256.New, []byte(token), string(refreshToken), 32)
-		require.NoError(t, err)
-		got := deriveKey(refreshToken, token)
-		require.Equal(t, want, got[:])
+		token, secret := newToken(), sealKey(sha256.Sum256([]byte(newToken())))
+		mac := hmac.New(sha256.New, secret[:])
+		mac.Write([]byte(string(refreshToken) + "\x00" + token))
+		got := deriveKey(secret, refreshToken, token)
+		require.Equal(t, mac.Sum(nil), got[:])
 	}
 }
 
@@ -307,7 +307,7 @@ func TestCredentialsHideTheSecret(t *testing.T) {
 }
 
 func BenchmarkResolve(b *testing.B) {
-	tokens := NewTokens(NewMemory(1000, time.Now), time.Now)
+	tokens := NewTokens(NewMemory(1000, time.Now), RandomSecret(), time.Now)
 	grant, err := tokens.Issue(context.Background(), alice, time.Hour, time.Hour)
 	require.NoError(b, err)
 	b.ReportAllocs()
@@ -323,7 +323,7 @@ func BenchmarkResolve(b *testing.B) {
 func TestTokenName(t *testing.T) {
 	ctx := context.Background()
 	now := time.Unix(1_000_000, 0)
-	tokens := NewTokens(NewMemory(10, func() time.Time { return now }), func() time.Time { return now })
+	tokens := NewTokens(NewMemory(10, func() time.Time { return now }), RandomSecret(), func() time.Time { return now })
 	told := map[Key]bool{}
 	tokens.OnRevoke(func(access Key) { told[access] = true })
 	grant, err := tokens.Issue(ctx, alice, time.Minute, time.Hour)

@@ -24,6 +24,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"lateral/auth"
+	"lateral/auth/kv"
+	"lateral/integration/stack"
 )
 
 // redisClient returns a client of a stand's Redis, which is emptied.
@@ -106,6 +110,50 @@ func TestRedisShared(t *testing.T) {
 	require.Equal(t, 200, got.status)
 	one.eventually(t, "Redis forgets tokens that have expired", func() answer { return answer{} },
 		func(answer) bool { return len(client.Keys(t.Context(), "*:token:*").Val()) == 0 })
+}
+
+// Ensure that whoever writes to Redis, and knows how lateral does it, lays down no login of their own
+// making without the secret, which is the database's own or the one configured.
+func TestRedisForged(t *testing.T) {
+	s := shared(t, versions()[0])
+	client := s.redisClient(t)
+	ctx := t.Context()
+	const configured = "a secret that the services have"
+	own, told, twin := s.serve(t, nil, s.onRedis()...), s.serve(t, nil, s.onRedis("LATERAL_REDIS_SECRET="+configured)...), s.serve(t, nil, s.onRedis("LATERAL_REDIS_SECRET="+configured)...)
+	honest := own.tokens(t, "admin", "admin")
+	require.Equal(t, 200, own.reads(honest.Access))
+	require.Equal(t, 401, told.reads(honest.Access), "sealed under another secret")
+	shared := told.tokens(t, "admin", "admin")
+	require.Equal(t, 200, twin.reads(shared.Access))
+	require.Equal(t, 401, own.reads(shared.Access))
+
+	// The forger has the names of Redis, the program and an administrator's number.
+	name := client.Keys(ctx, "*:token:*").Val()[0]
+	store, err := kv.OpenRedis(kv.RedisConfig{URL: "redis://" + s.RedisAddr, Prefix: strings.TrimSuffix(name, name[strings.LastIndex(name, "token:"):])})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	admin := s.login(t, stack.RoleAdmin)
+	forge := func(secret string) auth.Grant {
+		read := func(context.Context) ([]byte, error) { return []byte(secret), nil }
+		grant, err := auth.NewTokens(auth.NewRedis(store), auth.NewSecret(read, time.Now), time.Now).Issue(ctx, admin, time.Hour, time.Hour)
+		require.NoError(t, err)
+		return grant
+	}
+	for _, guess := range []string{"", "a guess", client.Info(ctx, "server").Val()} {
+		forged := forge(guess)
+		for _, v := range []*service{own, told} {
+			got := v.send("GET", "/api/res.partner?limit=1", forged.AccessToken, "")
+			require.Equal(t, 401, got.status, "%s", got.body)
+			require.Equal(t, "invalid_token", got.code())
+			got = v.send("POST", "/api/auth/refresh_token", "", `{"refresh_token": "`+forged.RefreshToken+`"}`)
+			require.Equal(t, 401, got.status, "%s", got.body)
+		}
+	}
+	// Nothing but the secret was wrong with it.
+	require.Equal(t, 200, told.reads(forge(configured).AccessToken))
+	var database string
+	require.NoError(t, s.owner(t).QueryRow(ctx, "SELECT value FROM ir_config_parameter WHERE key = 'database.secret'").Scan(&database))
+	require.Equal(t, 200, own.reads(forge(database).AccessToken))
 }
 
 // nothingUsable dumps all of Redis and uses what it finds.

@@ -115,6 +115,7 @@ func TestPasswordsAreHidden(t *testing.T) {
 func TestRedisSettings(t *testing.T) {
 	for _, environment := range [][]string{
 		{"LATERAL_REDIS_HOST=h", "LATERAL_REDIS_PASSWORD=hunter2"},
+		{"LATERAL_REDIS_HOST=h", "LATERAL_REDIS_SECRET=hunter2-and-more"},
 		{"LATERAL_REDIS_URL=redis://u:hunter2@h:1/2"},
 	} {
 		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -139,6 +140,8 @@ func TestRedisSettings(t *testing.T) {
 		"url and host":       func(s *redisSettings) { s.URL, s.Host = "redis://h", "h" },
 		"url and password":   func(s *redisSettings) { s.URL, s.Password = "redis://h", "p" },
 		"password of nobody": func(s *redisSettings) { s.Password = "p" },
+		"secret of nobody":   func(s *redisSettings) { s.Secret = "0123456789abcdef" },
+		"short secret":       func(s *redisSettings) { s.Host, s.Secret = "h", "0123456789" },
 		"port":               func(s *redisSettings) { s.Host, s.Port = "h", 70000 },
 	} {
 		s := preset

@@ -23,13 +23,18 @@ func (s redisSettings) validate() error {
 		return errors.New("redis.url and redis.host must not both be set")
 	case s.URL != "" && (s.Username != "" || s.Password != "" || s.TLS || s.DB != 0):
 		return errors.New("redis.url holds db, username, password and TLS itself: these must not be set beside it")
-	case !s.used() && (s.Password != "" || s.TLS || s.TLSCA != ""):
+	case !s.used() && (s.Password != "" || s.Secret != "" || s.TLS || s.TLSCA != ""):
 		return errors.New("settings of Redis are there, but neither redis.url nor redis.host")
+	case s.Secret != "" && len(s.Secret) < shortestSecret:
+		return fmt.Errorf("redis.secret must have at least %d characters", shortestSecret)
 	case s.Port < 1 || s.Port > 65535 || s.DB < 0 || s.PoolSize < 1 || s.Timeout <= 0:
 		return errors.New("redis.port, redis.db, redis.pool_size and redis.timeout must be numbers that can be")
 	}
 	return nil
 }
+
+// shortestSecret is how many bytes a secret must have that something is sealed under.
+const shortestSecret = 16
 
 // openRedis returns the Redis of the settings, or nil where there is none.
 func openRedis(s settings) (*kv.Redis, error) {
@@ -68,8 +73,29 @@ func answerCells(redis *kv.Redis) kv.Cells {
 	return redis.Cells("answer")
 }
 
+// sharedSecret is what the entries in Redis are sealed under: the configured text, else the database's own
+// secret. It is nil where there is no Redis, since what is in memory needs none that others know.
+func sharedSecret(s redisSettings, source *source) func(ctx context.Context) ([]byte, error) {
+	switch {
+	case !s.used():
+		return nil
+	case s.Secret != "":
+		configured := []byte(s.Secret)
+		return func(context.Context) ([]byte, error) { return configured, nil }
+	}
+	return source.secret
+}
+
+// tokenSecret is the secret that tokens are sealed under.
+func tokenSecret(shared func(ctx context.Context) ([]byte, error)) *auth.Secret {
+	if shared == nil {
+		return auth.RandomSecret()
+	}
+	return auth.NewSecret(shared, time.Now)
+}
+
 // tokenChecks are what the store of tokens adds to readiness.
-func tokenChecks(redis *kv.Redis) []server.Check {
+func tokenChecks(redis *kv.Redis, secret *auth.Secret) []server.Check {
 	if redis == nil {
 		return nil
 	}
@@ -77,7 +103,7 @@ func tokenChecks(redis *kv.Redis) []server.Check {
 		if err := redis.Ping(ctx); err != nil {
 			return fmt.Errorf("the Redis of the tokens cannot be used: %w", err)
 		}
-		return nil
+		return secret.Probe(ctx)
 	}}}
 }
 

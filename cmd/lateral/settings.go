@@ -78,6 +78,7 @@ type redisSettings struct {
 	DB            int           `koanf:"db" help:"number of the database in Redis"`
 	Username      string        `koanf:"username" help:"user of Redis; empty: the default one"`
 	Password      string        `koanf:"password" help:"password of Redis" secret:"value"`
+	Secret        string        `koanf:"secret" help:"text of 16 characters or more, the same in all processes, that what lies in Redis is sealed under; empty: Odoo's database.secret" secret:"value"`
 	TLS           bool          `koanf:"tls" help:"speak TLS with Redis"`
 	TLSCA         string        `koanf:"tls_ca" help:"file of the certificates that sign that of Redis, in PEM; empty: the system's"`
 	TLSServerName string        `koanf:"tls_server_name" help:"name in the certificate of Redis; empty: the host's"`

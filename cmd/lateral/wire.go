@@ -56,8 +56,6 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns,
 		Observe: metrics.ObserveOdoo,
 	})
-	tokens := auth.NewTokens(tokenStore(redis, s.MaxTokens), time.Now)
-	tokens.OnRevoke(reports.Forget)
 	trust, err := reader.NewTrust(reader.TrustConfig{
 		Path: s.Verification, Database: s.Odoo.Database, RequireVerified: s.RequireVerified, Log: log,
 	})
@@ -68,6 +66,10 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 	metrics.WatchTripped(trust.Tripped)
 	source := &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{}), trust: trust}
 	source.holder = schema.NewHolder(source.loadCatalogue, catalogueTimeout)
+	shared := sharedSecret(s.Redis, source)
+	secret := tokenSecret(shared)
+	tokens := auth.NewTokens(tokenStore(redis, s.MaxTokens), secret, time.Now)
+	tokens.OnRevoke(reports.Forget)
 	presets := &presetKeeper{dir: s.Presets, log: log}
 	read := reader.New(reader.Deps{
 		Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: odoo,
@@ -96,7 +98,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Caller:      odoo,
 		Methods:     methods,
 		Answers:     answerCells(redis),
-		Secret:      source.secret,
+		Secret:      shared,
 		Reports:     reports,
 		Tokens:      tokens,
 		Logins:      auth.NewLoginGuard(s.Login.limits(), redis, time.Now),
@@ -113,7 +115,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 			{Name: "database", Probe: source.probeDatabase},
 			{Name: "catalogue", Probe: source.probeCatalogue},
 			{Name: "odoo", Probe: func(ctx context.Context) error { return probeOdoo(ctx, odoo, s.Odoo.URL) }},
-		}, tokenChecks(redis)...),
+		}, tokenChecks(redis, secret)...),
 		Metrics: metrics,
 		Log:     log,
 	}, s.http())
@@ -225,7 +227,7 @@ func (s *source) secret(ctx context.Context) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, asReadError(fmt.Errorf("read database.secret: %w", err))
-	case len(value) < 16:
+	case len(value) < shortestSecret:
 		return nil, errors.New("the parameter database.secret of Odoo is too short to seal with")
 	}
 	return []byte(value), nil

@@ -64,7 +64,8 @@ func serve(ctx context.Context) error {
 	}
 	srv, err := server.New(server.Deps{
 		Reader: server.ReaderOf(read), Odoo: odoo, Caller: odoo, Methods: writer.NewMethods(odoo, time.Now), Reports: reports,
-		Tokens: auth.NewTokens(auth.NewMemory(10_000, time.Now), time.Now), Users: users, Catalogues: users.catalogue, Describer: read,
+		Tokens: auth.NewTokens(auth.NewMemory(10_000, time.Now), auth.RandomSecret(), time.Now),
+		Users:  users, Catalogues: users.catalogue, Describer: read,
 		Endpoints: func() *server.Endpoints { return endpoints }, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}, server.DefaultConfig())
 	if err != nil {
