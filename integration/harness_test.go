@@ -145,6 +145,16 @@ func eachFork(t *testing.T, run func(t *testing.T, s *stand)) {
 	eachVersion(t, func(t *testing.T, s *stand) { run(t, s.fork(t)) })
 }
 
+// eachForkAtOnce is eachFork with all versions at the same time, for tests that measure nothing: each
+// waits for its own Odoo, which uses one processor.
+func eachForkAtOnce(t *testing.T, run func(t *testing.T, s *stand)) {
+	t.Helper()
+	eachVersion(t, func(t *testing.T, s *stand) {
+		t.Parallel()
+		run(t, s.fork(t))
+	})
+}
+
 // fork returns a stand on a copy of the database, which is dropped when the test ends.
 func (s *stand) fork(t testing.TB) *stand {
 	t.Helper()

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"strings"
@@ -13,7 +15,7 @@ type fields = map[string]any
 
 type list = []any
 
-// scenarios are the seed product's own test scripts, by name. That of reports is with the reports.
+// scenarios are the seed product's own fourteen test scripts, by name.
 var scenarios = []struct {
 	name string
 	run  func(c client)
@@ -25,6 +27,7 @@ var scenarios = []struct {
 	{"CreateWithAttributes product.template", client.createWithAttributes},
 	{"CreateWithImage res.partner", client.createWithImage},
 	{"CreateWithVendors product.template", client.createWithVendors},
+	{"get_pdf report", client.getPDF},
 	{"ReadAllWithFiltersInURL res.partner", client.readAllWithFilters},
 	{"ReadAllWithFiltersOffsetLimitOrder res.partner", client.readAllPaged},
 	{"ReadOneWithIncludeFieldsInURL res.partner", client.readOneIncluding},
@@ -35,12 +38,13 @@ var scenarios = []struct {
 
 // Ensure every script of the seed product works over HTTP, and what it writes is in Odoo.
 func TestScenarios(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
+	eachForkAtOnce(t, func(t *testing.T, s *stand) {
 		v := s.serve(t, map[string]string{
 			"product.template.schema": `{'create_one': ('id', 'name', ('attribute_line_ids', [('attribute_id', ('value_ids', [('id', 'name')]))]), ('seller_ids', [('price', 'min_qty')]))}`,
 		})
+		c := s.client(t, v, stack.RoleAdmin)
 		for _, scenario := range scenarios {
-			t.Run(scenario.name, func(t *testing.T) { scenario.run(s.client(t, v, stack.RoleAdmin)) })
+			t.Run(scenario.name, func(t *testing.T) { scenario.run(c.on(t)) })
 		}
 	})
 }
@@ -252,6 +256,26 @@ func (c client) updateWithVendors() {
 	now := c.records("product.supplierinfo", list{list{"product_tmpl_id", "=", id}}, "min_qty", "price")
 	if len(now) != 2 || now[0]["id"] != sellers[0]["id"] || now[0]["price"] != 8.25 || now[1]["min_qty"] != 7.0 {
 		c.t.Errorf("vendors in Odoo: %v", now)
+	}
+}
+
+// getPDF prints orders, and Odoo keeps what it prints. It prints one by one, since Debian's wkhtmltopdf cannot
+// print several at once for Odoo 14.0.
+func (c client) getPDF() {
+	report := c.ids("ir.actions.report", list{list{"report_name", "=", orderReport}}, 1)[0]
+	c.ask("PUT", fmt.Sprintf("/api/ir.actions.report/%d", report), fields{"attachment": "'TEST ' + object.name + '.pdf'"}, 200)
+	for range 2 {
+		order := c.order(c.customer(), nil)
+		pdf := c.v.printed(c.t, "GET", "/api/report/get_pdf", c.token, fmt.Sprintf(`{"report_name": %q, "ids": [%d]}`, orderReport, order))
+		name := "TEST " + c.record("sale.order", order, "name")["name"].(string) + ".pdf"
+		kept := c.records("ir.attachment", list{list{"res_model", "=", "sale.order"}, list{"res_id", "=", order}, list{"name", "=", name}}, "datas")
+		if len(kept) != 1 {
+			c.t.Fatalf("Odoo has kept %d prints of order %d", len(kept), order)
+		}
+		stored, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(kept[0]["datas"].(string), "\n", ""))
+		if err != nil || !bytes.Equal(stored, pdf) {
+			c.t.Errorf("printed %d bytes, Odoo has kept %d, %v", len(pdf), len(stored), err)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // Ensure Odoo's business logic runs in writes and calls, and that one request is one transaction.
 func TestBusinessLogic(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
+	eachForkAtOnce(t, func(t *testing.T, s *stand) {
 		v := s.serve(t, nil)
 		admin := s.client(t, v, stack.RoleAdmin)
 		t.Run("refused as a whole", func(t *testing.T) { admin.on(t).refusedAsAWhole() })
@@ -110,30 +110,33 @@ func (c client) newField() {
 	}
 }
 
-// curlLines7to11 are the seed page's lines, verbatim but for what stands in {braces}.
-var curlLines7to11 = []struct{ name, line, status, answer string }{
+// curlLines7to12 are the seed page's lines, verbatim but for what stands in {braces}, and how each is answered.
+var curlLines7to12 = []struct{ name, line, status, answer string }{
 	{"7", `curl -i -H "Content-Type: text/html" -X POST {base}/api/res.partner -H "Access-Token: {access}" -d '{"name": "TEST Name", "street": "TEST Street", "city": "TEST City"}'`, "200", `{"id": `},
 	{"8", `curl -i -H "Content-Type: text/html" -X PUT {base}/api/res.partner/{2361} -H "Access-Token: {access}" -d '{"name": "TEST Name~~", "street": "TEST Street~~", "city": "TEST City~~"}'`, "200", `{}`},
 	{"9", `curl -i -H "Content-Type: text/html" -X DELETE {base}/api/res.partner/{57},{58},{59} -H "Access-Token: {access}"`, "200", `{}`},
 	{"10", `curl -i -H "Content-Type: text/html" -X PUT {base}/api/res.partner/{2361}/address_get -H "Access-Token: {access}"`, "200", `{"contact": {2361}}`},
 	{"11", `curl -i -H "Content-Type: text/html" -X PUT {base}/api/res.partner/{2361}/_email_send -H "Access-Token: {access}" -d '{"email_from": "test@test.com", "subject": "TEST Subject", "body": "TEST Body", "__context__": {"lang": "en_US"}}'`, "501", `private`},
+	{"12", `curl -i -H "Content-Type: text/html" -X GET {base}/api/report/get_pdf -H "Access-Token: {access}" -d '{"report_name": "account.report_invoice", "ids": [{3}]}'`, "200", `"JVBERi0`},
 }
 
 // curlWrites runs the seed page's lines of writes and calls as they stand there, by curl itself.
 func (c client) curlWrites() {
-	ids := make([]any, 4)
+	first := c.create("res.partner", fields{"name": "TEST Curl"})
+	ids := make([]string, 3)
 	for i := range ids {
 		ids[i] = fmt.Sprint(c.create("res.partner", fields{"name": "TEST Curl"}))
 	}
 	names := strings.NewReplacer("{base}", c.v.url, "{access}", c.token,
-		"{2361}", ids[0].(string), "{57}", ids[1].(string), "{58}", ids[2].(string), "{59}", ids[3].(string))
-	for _, line := range curlLines7to11 {
+		"{2361}", fmt.Sprint(first), "{57}", ids[0], "{58}", ids[1], "{59}", ids[2], "{3}", fmt.Sprint(c.s.invoice(c.t)))
+	for _, line := range curlLines7to12 {
 		out, err := exec.CommandContext(c.t.Context(), "bash", "-c", names.Replace(line.line)).Output()
 		head, body, _ := strings.Cut(strings.ReplaceAll(string(out), "\r\n", "\n"), "\n\n")
 		if err != nil || !strings.HasPrefix(head, "HTTP/1.1 "+line.status+" ") || !strings.Contains(body, names.Replace(line.answer)) {
 			c.t.Errorf("line %s: %v, %s", line.name, err, out)
 		}
 	}
+	c.holds("res.partner", first, fields{"name": "TEST Name~~", "street": "TEST Street~~", "city": "TEST City~~"})
 	found := c.records("res.partner", list{list{"name", "=like", "TEST Name%"}, list{"city", "=like", "TEST City%"}, list{"street", "=like", "TEST Street%"}}, "name")
 	if len(found) != 2 || len(c.records("res.partner", list{list{"name", "=", "TEST Curl"}})) != 0 {
 		c.t.Errorf("after the lines Odoo has %v", found)
