@@ -114,7 +114,7 @@ func (v *service) refusesReports(t *testing.T, s *stand) {
 // Ensure an API key prints nothing and its user is told why, that a session which Odoo has ended is
 // renewed, and that a stored invoice is not handed to whom it is hidden from.
 func TestReportSessions(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
+	eachForkAtOnce(t, func(t *testing.T, s *stand) {
 		v := s.serve(t, nil)
 		token := v.admin(t, s)
 		path := "/api/report/get_pdf?report_name=" + orderReport + "&ids=[1]"
@@ -142,6 +142,8 @@ func TestReportSessions(t *testing.T) {
 			t.Error("metrics do not tell of the refusals")
 		}
 
+		v.refusesSecondFactor(t, s)
+
 		invoice := s.invoice(t)
 		path = fmt.Sprintf("/api/report/get_pdf?report_name=account.report_invoice_with_payments&ids=[%d]", invoice)
 		v.printed(t, "GET", path, token, "")
@@ -161,6 +163,48 @@ func TestReportSessions(t *testing.T) {
 			t.Errorf("with a revoked token: %d %.200s", got.status, got.body)
 		}
 	})
+}
+
+// refusesSecondFactor sets up two-factor authentication for a user who has tokens: the report is refused with what to
+// do, and so it is with the API key that such a user needs for everything else.
+func (v *service) refusesSecondFactor(t *testing.T, s *stand) {
+	t.Helper()
+	user, admin := s.User(stack.RoleSalesman), s.login(t, stack.RoleAdmin)
+	who := s.login(t, stack.RoleSalesman)
+	order := s.call(t, who, "sale.order", "create", []any{map[string]any{"partner_id": int64(1)}}, nil)
+	if ids, ok := order.([]any); ok {
+		order = ids[0]
+	}
+	path := fmt.Sprintf("/api/report/get_pdf?report_name=%s&ids=[%d]", orderReport, order)
+	v.login(t, user.Login, user.Password)
+	v.printed(t, "GET", path, v.token, "")
+
+	key := newAPIKey(t, s, who.UID)
+	model, err := int64s(s.call(t, admin, "ir.model", "search", []any{[]any{[]any{"model", "=", "res.users"}}}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	action := s.call(t, admin, "ir.actions.server", "create", []any{map[string]any{
+		"name": "two factors", "model_id": model[0], "state": "code",
+		"code": fmt.Sprintf("env['res.users'].sudo().browse(%d).write({'totp_secret': 'JBSWY3DPEHPK3PXP'})", who.UID),
+	}}, nil)
+	if ids, ok := action.([]any); ok {
+		action = ids[0]
+	}
+	s.call(t, admin, "ir.actions.server", "run", []any{[]any{action}}, nil)
+	refused := func(says string) {
+		t.Helper()
+		got := v.send("GET", path, v.token, "")
+		if got.status != 409 || got.code() != "not_called_method_in_odoo" || !strings.Contains(string(got.body), says) {
+			t.Errorf("with two factors: %d %.500s, want what says %q", got.status, got.body, says)
+		}
+	}
+	refused("print as a user without it")
+	if got := v.send("POST", "/api/auth/get_tokens", "", `{"username": "`+user.Login+`", "password": "`+user.Password+`"}`); got.code() != "odoo_user_authentication_failed" {
+		t.Errorf("a login with the password of a user with two factors: %d %s", got.status, got.body)
+	}
+	v.login(t, user.Login, key)
+	refused("print as another user")
 }
 
 // invoice makes and posts an invoice of a partner that the portal user is not.

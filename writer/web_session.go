@@ -146,13 +146,24 @@ func cookieOf(response *http.Response) string {
 	return ""
 }
 
-// noSession is the fault of users for whom Odoo grants no session.
+// noSession is the fault of logins for which Odoo grants no session: those with an API key, which is also all that
+// users with two-factor authentication have outside of the web client.
 func noSession(cause error) *Fault {
 	return &Fault{
 		Kind: NoSession,
 		Message: "Odoo grants this login no web session, which printing needs. A login with an API key has none: get tokens with " +
 			"the user's password. A user with two-factor authentication has none either: print as another user",
 		cause: cause,
+	}
+}
+
+// secondFactor is the fault of users whose session Odoo does not open before it has a second factor, which they have
+// set up since they got their tokens.
+func secondFactor() *Fault {
+	return &Fault{
+		Kind: NoSession,
+		Message: "This user has two-factor authentication, so that Odoo grants lateral no web session, which printing needs: " +
+			"print as a user without it who may read the records",
 	}
 }
 
@@ -202,10 +213,13 @@ func (r *Reports) logIn(ctx context.Context, who auth.Credentials) (string, erro
 		}
 		return "", fault
 	}
-	// Where a second factor is missing, the session is there but is nobody's.
-	uid, _ := reply.Result.UID.(float64)
+	uid, known := reply.Result.UID.(float64)
 	cookie := cookieOf(response)
-	if int64(uid) != who.UID || cookie == "" {
+	switch {
+	case !known:
+		// The session is there, but is nobody's as long as the second factor is missing.
+		return "", secondFactor()
+	case int64(uid) != who.UID || cookie == "":
 		return "", noSession(nil)
 	}
 	return cookie, nil
