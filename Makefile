@@ -15,7 +15,7 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo verify test test/unit test/race test/integration lint fuzz clean
+.PHONY: help build demo verify soak test test/unit test/race test/integration lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,13 @@ READS ?= 20000
 verify: ## compare READS reads of Odoo 19.0 and 14.0 as six users, with a fixed seed and with a fresh one
 	LATERAL_VERIFY_READS=$(READS) $(GO) test -count=1 -v -timeout 24h -run '^TestVerify$$' ./integration
 	LATERAL_VERIFY_READS=$(READS) LATERAL_VERIFY_SEED=fresh $(GO) test -count=1 -v -timeout 24h -run '^TestVerify$$' ./integration
+
+# Reads and writes of make soak, of each version.
+SOAK_READS  ?= 100000
+SOAK_WRITES ?= 2000
+
+soak: ## read SOAK_READS times beside SOAK_WRITES writes, on Odoo 19.0 and then 14.0, and check the history
+	LATERAL_SOAK_READS=$(SOAK_READS) LATERAL_SOAK_WRITES=$(SOAK_WRITES) $(GO) test -count=1 -v -parallel 1 -timeout 24h -run '^TestSoak' ./integration
 
 test: ## run all tests, those with a real PostgreSQL and Odoo included, with the race detector
 	@$(GO) test -race -run '^$$' ./... >/dev/null # builds with all cores what is then run package by package
