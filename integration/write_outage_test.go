@@ -12,7 +12,15 @@ import (
 // Ensure a write that Odoo cannot take is not done and says so, and that one that Odoo was torn out
 // of says that its outcome is not known, rather than being sent again.
 func TestWriteOutages(t *testing.T) {
-	s := ownStand(t, versions()[0])
+	for _, version := range versions() {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			ownStand(t, version).writeOutages(t)
+		})
+	}
+}
+
+func (s *stand) writeOutages(t *testing.T) {
 	ctx := t.Context()
 	c := s.client(t, s.serve(t, nil), stack.RoleAdmin)
 	c.ask("GET", "/api/res.users", nil, 200)
