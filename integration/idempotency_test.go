@@ -54,7 +54,7 @@ func (s *stand) partners(t *testing.T, name string) int64 {
 // that was started later, and under another token; and that where its outcome is not known it is
 // never run again.
 func TestIdempotencyKey(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
+	eachForkAtOnce(t, func(t *testing.T, s *stand) {
 		client := s.redisClient(t)
 		presets := map[string]string{"res.partner.schema": "{'create_one': ('id', 'name', 'city')}"}
 		one, two := s.serve(t, presets, s.onRedis()...), s.serve(t, presets, s.onRedis()...)
@@ -121,7 +121,7 @@ func TestIdempotencyKey(t *testing.T) {
 // unknownOutcomes makes Odoo wait for a lock until lateral's time is over, and until lateral is killed.
 func (s *stand) unknownOutcomes(t *testing.T, other *service, token string) {
 	t.Helper()
-	settings := s.onRedis("LATERAL_LIMITS_REQUEST_TIMEOUT=10s")
+	settings := s.onRedis("LATERAL_LIMITS_REQUEST_TIMEOUT=5s")
 	impatient, dying := s.serve(t, nil, settings...), s.serve(t, nil, settings...)
 	for _, v := range []*service{impatient, dying} {
 		// The first request reads the catalogue, and the time of those that follow is for Odoo.
