@@ -96,8 +96,11 @@ func (e *Engine) explain(ctx context.Context, r *run, err error) error {
 		return &reader.Error{Kind: reader.Timeout, Message: errTime.Error()}
 	}
 	if r.fault != nil {
-		// Its text quotes data: the log has the place alone.
-		e.Log.Info("a script ended with a refusal", slog.String("request_id", r.request.ID), slog.String("at", place(at)))
+		var meant *server.Refusal
+		if !errors.As(r.fault, &meant) {
+			// Its text quotes data: the log has the place alone.
+			e.Log.Info("a script was refused a read or a write", slog.String("request_id", r.request.ID), slog.String("at", place(at)))
+		}
 		return r.fault
 	}
 	shown, asked := false, error(nil)

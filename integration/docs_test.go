@@ -93,7 +93,7 @@ type documentRunner struct {
 // shapes that stand behind them, presets, settings and scripts are what lateral takes. A block that
 // nothing looks at is an error.
 func TestDocuments(t *testing.T) {
-	s := shared(t, "19.0").fork(t)
+	s := shared(t, versions()[0]).fork(t)
 	presets, endpoints := map[string]string{}, map[string]string{}
 	var all []block
 	for _, file := range documents(t) {

@@ -46,7 +46,7 @@ func runtimes(t *testing.T) {
 // Ensure each example does what it says against a real Odoo.
 func TestExamples(t *testing.T) {
 	runtimes(t)
-	s := shared(t, "19.0").fork(t)
+	s := shared(t, versions()[0]).fork(t)
 	v := s.serve(t, nil)
 	c := s.client(t, v, stack.RoleAdmin)
 	for _, command := range [][]string{
@@ -108,7 +108,7 @@ func (p poller) changes(arguments ...string) []string {
 // archived, nothing twice without a change, and by its reconciliation what is deleted.
 func TestPolling(t *testing.T) {
 	runtimes(t)
-	s := shared(t, "19.0").fork(t)
+	s := shared(t, versions()[0]).fork(t)
 	v := s.serve(t, nil)
 	c := s.client(t, v, stack.RoleAdmin)
 	c.create("res.bank", fields{"name": "First"})
