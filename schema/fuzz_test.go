@@ -373,6 +373,15 @@ func FuzzParseTree(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(tree, again) {
 			t.Fatalf("%q: %s became %v, %v", text, draw(items), again, err)
 		}
+		for _, written := range []string{FormatTree(tree), FormatTreeLine(tree)} {
+			value, err := ParseLiteral(written)
+			if err != nil {
+				t.Fatalf("%q is written as %q: %v", text, written, err)
+			}
+			if again, err := ParseTree(c, "sale.order", value); err != nil || !reflect.DeepEqual(tree, again) {
+				t.Fatalf("%q: %s was written as %q and became %v, %v", text, draw(items), written, again, err)
+			}
+		}
 	})
 }
 

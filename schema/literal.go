@@ -46,23 +46,30 @@ func ParseLiteral(text string) (any, error) {
 
 // literalExpr parses a text that guardLiteral has found harmless.
 func literalExpr(text string) (syntax.Expr, error) {
+	expr, _, err := literalSource(text)
+	return expr, err
+}
+
+// literalSource is literalExpr and returns also the text that the positions of the expression are of.
+func literalSource(text string) (syntax.Expr, string, error) {
 	guarded, err := guardLiteral(text)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	// Between parentheses line breaks, indentation and a trailing comma are free. The line break
 	// ends a comment on the last line.
-	expr, err := (&syntax.FileOptions{}).ParseExpr("", "("+guarded+"\n)", 0)
+	source := "(" + guarded + "\n)"
+	expr, err := (&syntax.FileOptions{}).ParseExpr("", source, 0)
 	if err != nil {
 		if parse, ok := err.(syntax.Error); ok {
-			return nil, literalErrorAt(parse.Pos, parse.Msg)
+			return nil, "", literalErrorAt(parse.Pos, parse.Msg)
 		}
-		return nil, &LiteralError{Line: 1, Col: 1, Msg: err.Error()}
+		return nil, "", &LiteralError{Line: 1, Col: 1, Msg: err.Error()}
 	}
 	if paren, ok := expr.(*syntax.ParenExpr); ok {
-		return paren.X, nil
+		return paren.X, source, nil
 	}
-	return expr, nil
+	return expr, source, nil
 }
 
 // literalErrorAt corrects a position for the parenthesis that literalExpr puts in front.
