@@ -54,6 +54,14 @@ func (p *Principal) Stamp() string { return p.stamp }
 // changed.
 func (p *Principal) UserCompanies() []int64 { return p.userCompanies }
 
+// administrators is the group that Odoo lets set parameters (14.0–19.0:
+// addons/base/security/ir.model.access.csv, ir_config_parameter_system).
+const administrators = "base.group_system"
+
+// Administrator reports whether the principal is an administrator of Odoo (Administration /
+// Settings).
+func (p *Principal) Administrator() bool { return p.Groups[p.policy.GroupIDs[administrators]] }
+
 // holdsAny reports whether the principal is in one of the groups.
 func (p *Principal) holdsAny(groups []int64) bool {
 	for _, id := range groups {

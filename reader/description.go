@@ -48,29 +48,38 @@ const describers = 4
 // none, and those that the presets of both lead to. A model that the user may not read is an error
 // where it is asked for, and is not there otherwise. Errors are *Error.
 func (r *Reader) Describe(ctx context.Context, who auth.Credentials, models []string) (*Description, error) {
+	return present(ctx, r, who, func(c *schema.Catalogue, p *auth.Principal) (*Description, error) {
+		return r.describe(ctx, who, c, p, models)
+	})
+}
+
+// present tells something of the models as they are now, and tells it anew for as long as it finds that
+// Odoo has signalled changes meanwhile: what was true before must neither be told nor be the reason for
+// a refusal.
+func present[T any](ctx context.Context, r *Reader, who auth.Credentials, tell func(c *schema.Catalogue, p *auth.Principal) (T, error)) (T, error) {
+	var nothing T
 	for range maxAttempts {
 		c, policy, err := r.Current(ctx)
 		if err != nil {
-			return nil, err
+			return nothing, err
 		}
 		p, err := r.deps.Directory.Principal(ctx, r.deps.Pool, c, who.UID, nil)
 		if err != nil {
-			return nil, classify(asError(err))
+			return nothing, classify(asError(err))
 		}
 		if p.Policy() != policy {
 			continue
 		}
-		described, err := r.describe(ctx, who, c, p, models)
-		// What was true before must neither be told nor be the reason for a refusal.
+		told, err := tell(c, p)
 		err = r.unlessStale(ctx, c, p, asError(err))
 		switch {
 		case err == nil:
-			return described, nil
+			return told, nil
 		case !errors.Is(err, errStale):
-			return nil, classify(err)
+			return nothing, classify(err)
 		}
 	}
-	return nil, changing(errStale)
+	return nothing, changing(errStale)
 }
 
 func (r *Reader) describe(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, models []string) (*Description, error) {

@@ -36,6 +36,16 @@ func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Ca
 		return found, nil
 	}
 	r.deps.Observe.Planned(false)
+	made, err := r.compiled(ctx, who, c, p, q, readContext)
+	if err != nil {
+		return nil, err
+	}
+	r.cache.put(c, key, made)
+	return made, nil
+}
+
+// compiled is prepare without the cache.
+func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, q Query, readContext Context) (*prepared, error) {
 	access := r.accessor(ctx, who, c, p, readContext)
 	planner := &planner{ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), access: access, gate: ownGate{c}, profile: q.Profile}
 	plan, err := planner.plan(q, readContext)
@@ -65,7 +75,6 @@ func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Ca
 		}
 		made.files = made.files && strings.Contains(made.statement.sql, spliceMark+"f")
 	}
-	r.cache.put(c, key, made)
 	return made, nil
 }
 

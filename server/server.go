@@ -133,7 +133,7 @@ func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 
-// Deps is what a Server works with. Catalogue, Presets, Describer, Endpoints, Aliases, PresetStore, Logins,
+// Deps is what a Server works with. Catalogue, Presets, Describer, Explorer, Endpoints, Aliases, PresetStore, Logins,
 // Answers and Secret may be nil.
 type Deps struct {
 	Reader Reader
@@ -161,6 +161,8 @@ type Deps struct {
 	Presets func(ctx context.Context, model string) (*schema.Preset, error)
 	// Describer tells what openapi.json and /docs show; nil: there are none.
 	Describer Describer
+	// Explorer tells what the page /studio shows; nil: there is none.
+	Explorer Explorer
 	// Version is that of the API in openapi.json.
 	Version string
 	// Endpoints returns the endpoints in force; nil: there are none.

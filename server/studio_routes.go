@@ -65,7 +65,12 @@ func Mistakes(err error) []Mistake {
 	return mistakes
 }
 
+// studioRoutes serves the page and what it asks.
 func (s *Server) studioRoutes(r *router.Router) {
+	if s.deps.Explorer != nil {
+		s.pageRoutes(r)
+		s.exploreRoutes(r)
+	}
 	if s.deps.PresetStore == nil {
 		return
 	}

@@ -12,10 +12,6 @@ import (
 	"lateral/writer"
 )
 
-// administrators is the group that Odoo lets set parameters (14.0–19.0:
-// addons/base/security/ir.model.access.csv, ir_config_parameter_system).
-const administrators = "base.group_system"
-
 // presetStore lets administrators see all presets and edit those kept in Odoo.
 type presetStore struct {
 	current   *currentPresets
@@ -34,7 +30,7 @@ func (s *presetStore) enter(ctx context.Context, who auth.Credentials) (*presetS
 	if err != nil {
 		return nil, asReadError(err)
 	}
-	if !p.Groups[p.Policy().GroupIDs[administrators]] {
+	if !p.Administrator() {
 		return nil, server.ErrNotAdministrator
 	}
 	return state, nil

@@ -107,6 +107,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 		Catalogues:  current.catalogue,
 		Presets:     current.preset,
 		Describer:   read,
+		Explorer:    read,
 		Version:     moduleVersion(),
 		PresetStore: store,
 		Endpoints:   endpoints.endpoints,
