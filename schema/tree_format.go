@@ -3,7 +3,7 @@ package schema
 import "strings"
 
 // treeWidth is how long a line of a formatted tree may be, in characters.
-const treeWidth = 76
+const treeWidth = 64
 
 // FormatTree writes a tree in the tuple syntax, over several lines where it is long. ParseTree gives the
 // same tree for it.

@@ -24,7 +24,7 @@ func (s *Server) docsRoutes(r *router.Router) {
 	page := v5emb.NewWithConfig(swgui.Config{
 		PrependHTML: template.HTML(docsLogin), // a constant
 		SettingsUI: map[string]string{
-			"url":                "undefined",
+			"url":                "''",
 			"requestInterceptor": "function (request) { return lateralDocs.intercept(request); }",
 			"docExpansion":       "'none'",
 			"filter":             "true",

@@ -41,11 +41,7 @@ func (s *Server) pageRoutes(r *router.Router) {
 		if err != nil {
 			panic(err) // embedded
 		}
-		serve := s.plain(route, "GET", pageFile(file.Name(), content))
-		r.GET(route, serve)
-		if route == studioPath {
-			r.GET(route+"/", serve)
-		}
+		r.GET(route, s.plain(route, "GET", pageFile(file.Name(), content)))
 	}
 }
 

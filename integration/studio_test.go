@@ -1,0 +1,216 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"lateral/integration/stack"
+	"lateral/schema"
+)
+
+// row selects the row of a field in the page's tree.
+func row(path ...string) string {
+	return fmt.Sprintf(`[data-path="%s"] > .row`, strings.Join(path, "."))
+}
+
+// logIn logs a user in on the page.
+func (b *browser) logIn(login, password string) {
+	b.t.Helper()
+	b.do("logging in as "+login,
+		chromedp.WaitVisible(chromedp.CSS("#login-form")),
+		chromedp.SetValue(chromedp.CSS("[name=username]"), login),
+		chromedp.SetValue(chromedp.CSS("[name=password]"), password),
+		chromedp.Click(chromedp.CSS("#login-form button")),
+		chromedp.WaitVisible(chromedp.CSS("#studio")))
+}
+
+// pick opens a model on the page.
+func (b *browser) pick(model string) {
+	b.t.Helper()
+	b.do("picking "+model,
+		chromedp.SendKeys(chromedp.CSS("#model"), model+kb.Enter),
+		chromedp.WaitVisible(chromedp.CSS(row("id"))))
+	b.until(`document.querySelector("#parts [aria-selected=true]") !== null`)
+}
+
+// click ticks a tree's fields in its order, opening relation by relation.
+func (b *browser) click(tree *schema.Tree, path ...string) {
+	b.t.Helper()
+	for _, item := range tree.Items {
+		here := append(path[:len(path):len(path)], item.Name)
+		if item.Sub == nil {
+			ticked := b.text(fmt.Sprintf("document.querySelector(%q).parentElement.ariaChecked", row(here...)))
+			if ticked == "false" {
+				b.do("ticking "+strings.Join(here, "."), chromedp.Click(chromedp.CSS(row(here...)+" > .tick")))
+			}
+			continue
+		}
+		b.do("opening "+strings.Join(here, "."), chromedp.Click(chromedp.CSS(row(here...)+" > .twist")),
+			chromedp.WaitVisible(chromedp.CSS(row(append(here, "id")...))))
+		b.click(item.Sub, here...)
+	}
+}
+
+// write puts a text into the editor, as if it was typed.
+func (b *browser) write(text string) {
+	b.t.Helper()
+	b.do("writing", chromedp.Evaluate[chromedp.Void](fmt.Sprintf(
+		`(() => { const t = document.getElementById("text"); t.value = %q; t.dispatchEvent(new Event("input")); })()`, text)))
+}
+
+// sameJSON compares two texts of JSON.
+func sameJSON(t *testing.T, got, want string) bool {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(got), &a); err != nil {
+		t.Fatalf("%v in %.300s", err, got)
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatalf("%v in %.300s", err, want)
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+const (
+	editorText = `document.getElementById("text").value`
+	viewText   = `document.getElementById("view").textContent`
+)
+
+// Ensure the page does in a real browser what it is for: log in, build the seed's Example #3 by clicks, see
+// the answer of a record with its costs, SQL and plan, edit the text and see the tree follow, save, and
+// have the API answer so; that a user who is no administrator sees less; and that it all works with the
+// keyboard and on a phone.
+func TestStudio(t *testing.T) {
+	s := shared(t, versions()[0]).fork(t)
+	v := s.serve(t, nil)
+	b := newBrowser(t)
+	studioFlow(t, b, s, v)
+}
+
+func studioFlow(t *testing.T, b *browser, s *stand, v *service) {
+	tree := example3Preset(t, s).ReadOne
+	user := s.User(stack.RoleAdmin)
+	b.size(1360, 860, false)
+	b.do("the page", chromedp.Navigate(v.url+"/studio"))
+	b.do("a wrong password",
+		chromedp.WaitVisible(chromedp.CSS("#login-form")),
+		chromedp.SetValue(chromedp.CSS("[name=username]"), user.Login),
+		chromedp.SetValue(chromedp.CSS("[name=password]"), "wrong"),
+		chromedp.Click(chromedp.CSS("#login-form button")))
+	b.until(`document.getElementById("login-error").textContent.includes("refused")`)
+	b.quiet("401")
+	b.shot("1-login")
+	b.logIn(user.Login, user.Password)
+	b.shot("2-welcome")
+
+	b.pick("sale.order")
+	b.click(tree)
+	want := schema.FormatTree(tree)
+	b.until(fmt.Sprintf("%s === %q", editorText, want))
+	b.do("choosing a record", chromedp.SendKeys(chromedp.CSS("#record"), "7"+kb.Enter))
+	b.until(`/"id": 7,[^]*"attribute_line_ids"/.test(` + viewText + `)`)
+	shown := b.text(viewText)
+	b.expect(`document.querySelector("#measure .cost").textContent`, "direct")
+	b.expect(fmt.Sprintf("document.querySelector('%s > .cost').className", row("access_url")), "cost hybrid")
+	b.shot("3-example")
+	for view, text := range map[string]string{"sql": "LEFT JOIN LATERAL", "plan": "Execution Time", "curl": "include_fields=("} {
+		b.do(view, chromedp.Click(chromedp.CSS("[data-view="+view+"]")))
+		b.until(fmt.Sprintf("%s.includes(%q)", viewText, text))
+	}
+	b.shot("4-curl")
+	b.do("plan", chromedp.Click(chromedp.CSS("[data-view=plan]")))
+	b.shot("5-plan")
+	b.do("answer", chromedp.Click(chromedp.CSS("[data-view=json]")))
+
+	// The tree follows the text, and mistakes are told with their line.
+	b.write("(\n    'id',\n    ('order_line', [('id', 'prise')]),\n)")
+	b.until(`document.getElementById("mistakes").textContent.startsWith("Line 3: ")`)
+	b.expect(`document.querySelector("#gutter .bad").textContent.trim()`, "3")
+	b.expect(`document.getElementById("save").disabled`, "true")
+	b.shot("6-mistake")
+	b.write("('id', 'access_url', ('order_line', [('id', 'discount')]))")
+	b.until(fmt.Sprintf("document.querySelector('%s').parentElement.ariaChecked === 'true'", row("order_line", "discount")))
+	b.expect(fmt.Sprintf("document.querySelector('%s').parentElement.ariaChecked", row("name")), "false")
+	b.until(viewText + `.includes('"discount"')`)
+	b.expect(`document.querySelector("#measure .cost").textContent`, "hybrid")
+	b.write(want)
+	b.until(viewText + `.includes('"attribute_line_ids"')`)
+	b.until(`!document.getElementById("answer").hasAttribute("aria-busy")`)
+
+	// By keyboard: from the row of id down to name, which is unticked and ticked again, and a relation.
+	b.do("keys", chromedp.Focus(chromedp.CSS("[data-path=id]")), chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowDown))
+	b.expect(`document.activeElement.dataset.path`, "name")
+	b.do("untick by keyboard", chromedp.KeyEvent(" "))
+	b.until(fmt.Sprintf("!%s.includes(\"'id', 'name', 'date_order'\")", editorText))
+	b.write(want)
+	b.until(fmt.Sprintf("document.querySelector('%s').parentElement.ariaChecked === 'true'", row("name")))
+	b.do("to the lines", chromedp.Focus(chromedp.CSS(`[data-path=order_line]`)), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowLeft))
+	b.expect(`document.activeElement.dataset.path`, "order_line")
+	b.do("close", chromedp.KeyEvent(kb.ArrowLeft))
+	b.expect(`document.activeElement.ariaExpanded`, "false")
+	b.do("open", chromedp.KeyEvent(kb.ArrowRight))
+	b.expect(`document.activeElement.ariaExpanded`, "true")
+
+	// Saving, and the API's answer by the preset.
+	b.until(`!document.getElementById("save").disabled`)
+	b.do("review", chromedp.Click(chromedp.CSS("#save")), chromedp.WaitVisible(chromedp.CSS("#review")))
+	b.until(`document.querySelectorAll("#diff .added").length > 10`)
+	b.shot("7-review")
+	b.do("save", chromedp.Click(chromedp.CSS("#review-save")))
+	b.until(`!document.getElementById("review").open && document.getElementById("draft-state").textContent === "saved"`)
+	token := v.admin(t, s)
+	got := v.send("GET", "/api/sale.order/7", token, "")
+	if got.status != 200 || !sameJSON(t, shown, string(got.body)) {
+		t.Errorf("with the preset that was saved: %d %s\nthe page has shown %s", got.status, got.body, shown)
+	}
+	b.do("curl", chromedp.Click(chromedp.CSS("[data-view=curl]")))
+	b.until(viewText + `.includes("/api/sale.order/7") && !` + viewText + `.includes("include_fields")`)
+	b.quiet("401", "422")
+
+	b.do("answer", chromedp.Click(chromedp.CSS("[data-view=json]")))
+	b.size(1360, 860, true)
+	b.shot("8-dark")
+	b.size(360, 740, false)
+	for _, pane := range []string{"fields", "schema", "answer"} {
+		b.do(pane, chromedp.Click(chromedp.CSS("[data-pane="+pane+"][role=tab]")), chromedp.WaitVisible(chromedp.CSS("#"+pane)))
+		b.expect("document.documentElement.scrollWidth <= innerWidth", "true")
+		b.shot("9-phone-" + pane)
+	}
+	b.size(1360, 860, false)
+
+	// A user who is no administrator sees neither SQL nor presets.
+	demo := s.User(stack.RoleDemo)
+	b.do("logging out", chromedp.Click(chromedp.CSS("#logout")))
+	b.logIn(demo.Login, demo.Password)
+	b.pick("sale.order")
+	b.until(viewText + `.includes('"name"')`)
+	for _, hidden := range []string{"[data-view=sql]", "[data-view=plan]", "#save"} {
+		b.expect(fmt.Sprintf("document.querySelector(%q).hidden", hidden), "true")
+	}
+	b.expect(`document.getElementById("user").textContent`, demo.Login)
+	b.shot("10-demo")
+	b.quiet()
+	docsFlow(t, b, s, v)
+}
+
+// docsFlow ensures Swagger UI runs in a browser: it logs in there and sees the operations of a model.
+func docsFlow(t *testing.T, b *browser, s *stand, v *service) {
+	user := s.User(stack.RoleAdmin)
+	b.do("docs", chromedp.Navigate(v.url+"/docs"),
+		chromedp.WaitVisible(chromedp.CSS("#lateral-login")),
+		chromedp.SetValue(chromedp.CSS("[name=username]"), user.Login),
+		chromedp.SetValue(chromedp.CSS("[name=password]"), user.Password),
+		chromedp.SetValue(chromedp.CSS("[name=models]"), "sale.order"),
+		chromedp.Click(chromedp.CSS("#lateral-login button")))
+	b.until(`[...document.querySelectorAll(".opblock-tag")].some((tag) => tag.textContent.includes("sale.order"))`)
+	b.shot("11-docs")
+	b.quiet()
+	_ = strconv.Itoa
+}
