@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -90,11 +89,82 @@ const (
 func TestStudio(t *testing.T) {
 	s := shared(t, versions()[0]).fork(t)
 	v := s.serve(t, nil)
+	studioAccess(t, s, v)
 	b := newBrowser(t)
-	studioFlow(t, b, s, v)
+	studioInBrowser(t, b, s, v)
+	docsInBrowser(t, b, s, v)
 }
 
-func studioFlow(t *testing.T, b *browser, s *stand, v *service) {
+// studioAccess ensures the page's routes tell each user what Odoo tells the user and no more, and SQL to
+// administrators alone.
+func studioAccess(t *testing.T, s *stand, v *service) {
+	const body = `{"operation": "read_all", "read_all": "('id', ('country_id', ('name',)))"}`
+	for _, role := range []string{stack.RoleAdmin, stack.RoleDemo, stack.RolePortal} {
+		user := s.User(role)
+		v.login(t, user.Login, user.Password)
+		who := s.login(t, role)
+		got := v.send("GET", "/studio/api/models", v.token, "")
+		var list struct {
+			Administrator bool
+			Models        []struct{ Model string }
+		}
+		if err := json.Unmarshal(got.body, &list); err != nil || list.Administrator != (role == stack.RoleAdmin) {
+			t.Fatalf("%s: models: %d %.200s", role, got.status, got.body)
+		}
+		listed := map[string]bool{}
+		for _, m := range list.Models {
+			listed[m.Model] = true
+		}
+		for _, model := range []string{"res.partner", "res.users", "sale.order", "account.move", "ir.rule", "ir.config_parameter"} {
+			may := odooRefusal(t, func() error {
+				_, err := s.odoo.Execute(t.Context(), who, model, "search_read", []any{[]any{}, []any{"id"}}, map[string]any{"limit": 1})
+				return err
+			}) == ""
+			if listed[model] != may {
+				t.Errorf("%s: %s is listed: %v, Odoo lets the user read it: %v", role, model, listed[model], may)
+			}
+			got := v.send("GET", "/studio/api/models/"+model, v.token, "")
+			if !may {
+				if got.status != 403 {
+					t.Errorf("%s: fields of %s: %d %.200s", role, model, got.status, got.body)
+				}
+				continue
+			}
+			visible, _ := s.call(t, who, model, "fields_get", nil, map[string]any{"attributes": []any{"string"}}).(map[string]any)
+			var fields struct {
+				Fields []struct{ Name, Label string }
+			}
+			if err := json.Unmarshal(got.body, &fields); err != nil || len(fields.Fields) == 0 {
+				t.Fatalf("%s: fields of %s: %d %.200s", role, model, got.status, got.body)
+			}
+			for _, f := range fields.Fields {
+				if attributes, ok := visible[f.Name].(map[string]any); !ok || attributes["string"] != f.Label {
+					t.Errorf("%s: %s.%s is listed as %q, Odoo says %v", role, model, f.Name, f.Label, visible[f.Name])
+				}
+			}
+		}
+		got = v.send("POST", "/studio/api/models/res.partner/preview", v.token, body)
+		shown := strings.Contains(string(got.body), `"sql":"SELECT`) && strings.Contains(string(got.body), "Execution Time")
+		if got.status != 200 || shown != (role == stack.RoleAdmin) || role != stack.RoleAdmin && strings.Contains(string(got.body), "SELECT") {
+			t.Errorf("%s: preview: %d %.300s", role, got.status, got.body)
+		}
+		if got := v.send("GET", "/studio/api/models/res.partner/records?search=a", v.token, ""); got.status != 200 {
+			t.Errorf("%s: records: %d %.300s", role, got.status, got.body)
+		}
+		if got := v.send("PUT", "/studio/api/presets/res.partner", v.token, "{'read_all': 'nothing'}"); got.status != map[bool]int{true: 422, false: 403}[role == stack.RoleAdmin] {
+			t.Errorf("%s: saving: %d %.300s", role, got.status, got.body)
+		}
+	}
+	// A field for some groups alone is refused as a read refuses it.
+	user := s.User(stack.RoleDemo)
+	v.login(t, user.Login, user.Password)
+	got := v.send("POST", "/studio/api/models/res.company/preview", v.token, `{"operation": "read_all", "read_all": "('id', ('partner_id', ('signup_type',)))"}`)
+	if got.status != 403 || !strings.Contains(string(got.body), "signup_type") {
+		t.Errorf("a hidden field: %d %.300s", got.status, got.body)
+	}
+}
+
+func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	tree := example3Preset(t, s).ReadOne
 	user := s.User(stack.RoleAdmin)
 	b.size(1360, 860, false)
@@ -197,11 +267,10 @@ func studioFlow(t *testing.T, b *browser, s *stand, v *service) {
 	b.expect(`document.getElementById("user").textContent`, demo.Login)
 	b.shot("10-demo")
 	b.quiet()
-	docsFlow(t, b, s, v)
 }
 
-// docsFlow ensures Swagger UI runs in a browser: it logs in there and sees the operations of a model.
-func docsFlow(t *testing.T, b *browser, s *stand, v *service) {
+// docsInBrowser ensures Swagger UI runs in a browser: it logs in there and sees the operations of a model.
+func docsInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	user := s.User(stack.RoleAdmin)
 	b.do("docs", chromedp.Navigate(v.url+"/docs"),
 		chromedp.WaitVisible(chromedp.CSS("#lateral-login")),
@@ -210,7 +279,11 @@ func docsFlow(t *testing.T, b *browser, s *stand, v *service) {
 		chromedp.SetValue(chromedp.CSS("[name=models]"), "sale.order"),
 		chromedp.Click(chromedp.CSS("#lateral-login button")))
 	b.until(`[...document.querySelectorAll(".opblock-tag")].some((tag) => tag.textContent.includes("sale.order"))`)
+	b.do("opening a model", chromedp.Click(chromedp.CSS(`[data-tag="sale.order"] button`)))
+	for _, operation := range []string{"GET /api/sale.order", "GET /api/sale.order/{id}", "POST /api/sale.order", "PUT /api/sale.order/{id}", "DELETE /api/sale.order/{id}"} {
+		b.until(fmt.Sprintf(`[...document.querySelectorAll(".opblock-summary")].some((o) => o.querySelector(".opblock-summary-method").textContent + " " + o.querySelector(".opblock-summary-path").dataset.path === %q)`, operation))
+	}
+	b.expect(`document.querySelectorAll(".errors-wrapper, .version-pragma, .error-wrapper").length`, "0")
 	b.shot("11-docs")
 	b.quiet()
-	_ = strconv.Itoa
 }

@@ -19,7 +19,10 @@ func TestFormatTree(t *testing.T) {
     'id', 'name', 'partner_id', 'user_id', 'origin',
     ('order_line', [(
         'id', 'name', 'order_id',
-        ('product_id', ('id', 'name', ('categ_id', ('id', 'name')))),
+        ('product_id', (
+            'id', 'name',
+            ('categ_id', ('id', 'name')),
+        )),
         ('tax_id', ('id',)),
     )]),
 )`,

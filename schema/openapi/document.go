@@ -102,8 +102,7 @@ func Document(in Input) ([]byte, error) {
 		w.presets()
 	}
 	text, err := json.Marshal(object{
-		"openapi":           "3.1.0",
-		"jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+		"openapi": "3.1.0",
 		"info": object{
 			"title": in.Title, "version": in.Version, "description": introduction(in.Typed),
 		},
