@@ -114,6 +114,7 @@ export class Answer {
   }
 
   paint() {
+    this.view.classList.toggle("unbroken", this.chosen === "plan" && Boolean(this.last?.plan));
     if (this.chosen === "curl" && this.draft) {
       this.view.textContent = this.curl();
       return;
