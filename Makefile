@@ -15,7 +15,7 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo verify soak test test/unit test/race test/integration lint fuzz clean
+.PHONY: help build demo verify soak bench bench-quick test test/unit test/race test/integration lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ SOAK_WRITES ?= 2000
 
 soak: ## read SOAK_READS times beside SOAK_WRITES writes, on Odoo 19.0 and then 14.0, and check the history
 	LATERAL_SOAK_READS=$(SOAK_READS) LATERAL_SOAK_WRITES=$(SOAK_WRITES) $(GO) test -count=1 -v -parallel 1 -timeout 24h -run '^TestSoak' ./integration
+
+bench: build ## measure lateral beside Odoo and PostgreSQL itself, about 20 minutes (bench.json, bench.html)
+	$(BIN) bench $(ARGS)
+
+bench-quick: build ## the same in less than 3 minutes, with less certainty
+	$(BIN) bench --orders 10000 --partners 4000 --rounds 1 --duration 1s --clients 2,8 --long=false $(ARGS)
 
 test: ## run all tests, those with a real PostgreSQL and Odoo included, with the race detector
 	@$(GO) test -race -run '^$$' ./... >/dev/null # builds with all cores what is then run package by package

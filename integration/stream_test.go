@@ -39,7 +39,8 @@ var streamColumns = []string{
 func TestStream(t *testing.T) {
 	eachFork(t, func(t *testing.T, s *stand) {
 		owner := s.owner(t)
-		s.cloneOrders(t, owner)
+		_, err := s.Clone(t.Context(), stack.Sizes{Orders: clonedOrders, Lines: 4})
+		require.NoError(t, err)
 		admin := s.login(t, stack.RoleAdmin)
 		want := s.call(t, admin, "sale.order", "search_count", []any{[]any{}}, nil).(int64)
 		require.GreaterOrEqual(t, want, int64(clonedOrders))
@@ -224,47 +225,4 @@ func (s *stand) waitForQuiet(t *testing.T, owner *pgx.Conn) {
 			WHERE datname = current_database() AND application_name = 'lateral' AND state <> 'idle'`).Scan(&running)
 		return err == nil && running == 0
 	}, 20*time.Second, 100*time.Millisecond, "PostgreSQL still writes the answer that the client gave up")
-}
-
-// cloneOrders fills the database up to some more than 50,000 orders, each with its lines and their
-// taxes, by SQL: through Odoo it would take hours.
-func (s *stand) cloneOrders(t *testing.T, owner *pgx.Conn) {
-	t.Helper()
-	lineTaxes := s.catalogue(t).Model("sale.order.line").Field("tax_ids")
-	if lineTaxes == nil {
-		lineTaxes = s.catalogue(t).Model("sale.order.line").Field("tax_id")
-	}
-	run := func(sql string, args ...any) {
-		_, err := owner.Exec(t.Context(), sql, args...)
-		require.NoError(t, err, sql)
-	}
-	run("SET session_replication_role = replica") // no triggers, which check foreign keys
-	run(`CREATE TEMP TABLE new_order AS SELECT nextval('sale_order_id_seq')::int AS id, o.id AS old, n
-		FROM sale_order o, generate_series(1, $1 / (SELECT count(*)::int FROM sale_order) + 1) n`, clonedOrders)
-	run("CREATE TEMP TABLE new_line AS SELECT nextval('sale_order_line_id_seq')::int AS id, l.id AS old, o.id AS order_id" +
-		" FROM sale_order_line l JOIN new_order o ON o.old = l.order_id")
-	clone := func(table, source string, instead map[string]string) {
-		var columns string
-		row := owner.QueryRow(t.Context(), `SELECT string_agg(quote_ident(column_name), ',' ORDER BY ordinal_position)
-			FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER'`, table)
-		require.NoError(t, row.Scan(&columns))
-		values := strings.Split(columns, ",")
-		for i, column := range values {
-			if values[i] = "old." + column; instead[column] != "" {
-				values[i] = instead[column]
-			}
-		}
-		run("INSERT INTO " + table + " (" + columns + ") SELECT " + strings.Join(values, ",") + " FROM " + source)
-	}
-	clone("sale_order", "new_order new JOIN sale_order old ON old.id = new.old", map[string]string{
-		"id": "new.id", "name": "old.name || '-' || new.n", "date_order": "old.date_order - new.n * interval '1 hour'",
-	})
-	clone("sale_order_line", "new_line new JOIN sale_order_line old ON old.id = new.old", map[string]string{
-		"id": "new.id", "order_id": "new.order_id",
-	})
-	clone(lineTaxes.RelTable, "new_line new JOIN "+lineTaxes.RelTable+" old ON old."+lineTaxes.RelColumn1+" = new.old", map[string]string{
-		lineTaxes.RelColumn1: "new.id",
-	})
-	run("SET session_replication_role = DEFAULT")
-	run("VACUUM ANALYZE")
 }

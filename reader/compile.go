@@ -25,6 +25,14 @@ type statement struct {
 	spliced   []spliceSource
 }
 
+// arguments are the statement's arguments for a read of the record of an id, which only counts where the statement is byID.
+func (s *statement) arguments(id int64) []any {
+	if !s.byID {
+		return s.args
+	}
+	return append([]any{id}, s.args[1:]...)
+}
+
 // wholePage is the longest page that is cheap to sort with its documents finished.
 const wholePage = 1000
 

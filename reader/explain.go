@@ -67,10 +67,7 @@ func (r *Reader) Inspect(ctx context.Context, who auth.Credentials, q Query) (*I
 
 // explainStatement has PostgreSQL run a statement and tell how it did.
 func (r *Reader) explainStatement(ctx context.Context, e *Inspection, s *statement, id int64) error {
-	args := s.args
-	if s.byID {
-		args = append([]any{id}, args[1:]...)
-	}
+	args := s.arguments(id)
 	rows, err := r.deps.Pool.Query(ctx, "EXPLAIN (ANALYZE, BUFFERS) "+s.sql, args...)
 	if err != nil {
 		return fmt.Errorf("explain: %w", err)

@@ -335,16 +335,12 @@ func (r *Reader) renewTo(ctx context.Context, s schema.Signals) error {
 // snapshot: where a signal has moved, what was prepared is not to be trusted.
 func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
 	s := prepared.statement
-	args := s.args
-	if s.byID {
-		args = append([]any{q.ID}, s.args[1:]...)
-	}
 	batch := make([]pg.Statement, 0, 3)
 	batch = append(batch, pg.Statement{SQL: prepared.signals})
 	if s.count != "" {
 		batch = append(batch, pg.Statement{SQL: s.count, Args: s.countArgs})
 	}
-	batch = append(batch, pg.Statement{SQL: s.sql, Args: args})
+	batch = append(batch, pg.Statement{SQL: s.sql, Args: s.arguments(q.ID)})
 	pipeline, err := from.Pipeline(ctx, batch...)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,6 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), configCommand(), grantsCommand(), versionCommand(), demoCommand(), verifyCommand(), schemaCommand())
+	root.AddCommand(serveCommand(), configCommand(), grantsCommand(), versionCommand(), demoCommand(), verifyCommand(), schemaCommand(), benchCommand())
 	return root
 }

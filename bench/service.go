@@ -1,0 +1,210 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"lateral/integration/stack"
+)
+
+// service is a lateral that runs as a process of its own, so that what it needs is its own.
+type service struct {
+	address string
+	pid     int
+	command *exec.Cmd
+	folder  string
+	tokens  map[string]string // by role
+}
+
+// startService starts `lateral serve` on a stack, with presets by model, and logs the roles in.
+func startService(ctx context.Context, executable string, odoo *stack.Stack, conns int, presets map[string]tree, roles []string) (*service, error) {
+	folder, err := os.MkdirTemp("", "lateral-bench-")
+	if err != nil {
+		return nil, err
+	}
+	s := &service{folder: folder, tokens: map[string]string{}}
+	if err := s.start(ctx, executable, odoo, conns, presets, roles); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+func (s *service) start(ctx context.Context, executable string, odoo *stack.Stack, conns int, presets map[string]tree, roles []string) error {
+	for model, fields := range presets {
+		text := "{'read_all': " + fields.preset() + ", 'read_one': " + fields.preset() + "}"
+		if err := os.WriteFile(filepath.Join(s.folder, model+".schema"), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	s.address = address
+	s.command = exec.Command(executable, "serve")
+	s.command.Dir = s.folder
+	for _, setting := range os.Environ() {
+		if !strings.HasPrefix(setting, "LATERAL_") {
+			s.command.Env = append(s.command.Env, setting)
+		}
+	}
+	s.command.Env = append(s.command.Env,
+		"LATERAL_LISTEN="+address, "LATERAL_DATABASE_DSN="+odoo.DSN, fmt.Sprintf("LATERAL_DATABASE_MAX_CONNS=%d", conns),
+		"LATERAL_ODOO_URL="+odoo.OdooURL, "LATERAL_ODOO_DATABASE="+odoo.Database,
+		"LATERAL_FILESTORE="+odoo.Filestore, "LATERAL_PRESETS="+s.folder, "LATERAL_LOG_ACCESS=false")
+	log := &tail{}
+	s.command.Stderr = log
+	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.command.Start(); err != nil {
+		return fmt.Errorf("start lateral: %w", err)
+	}
+	s.pid = s.command.Process.Pid
+	if err := s.waitUntilReady(ctx); err != nil {
+		return fmt.Errorf("start lateral: %w: %s", err, log)
+	}
+	for _, role := range roles {
+		if s.tokens[role], err = s.login(ctx, odoo.User(role)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *service) waitUntilReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if _, err := s.get(ctx, "/readyz", "", nil); err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return errors.New("it does not get ready")
+		}
+	}
+}
+
+func (s *service) login(ctx context.Context, user stack.User) (string, error) {
+	credentials, err := json.Marshal(map[string]string{"username": user.Login, "password": user.Password})
+	if err != nil {
+		return "", err
+	}
+	answer, err := s.get(ctx, "/api/auth/get_tokens", "", credentials)
+	if err != nil {
+		return "", fmt.Errorf("log in as %s: %w", user.Login, err)
+	}
+	var tokens struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(answer, &tokens); err != nil {
+		return "", fmt.Errorf("log in as %s: %w", user.Login, err)
+	}
+	return tokens.AccessToken, nil
+}
+
+// get makes a request outside any measurement.
+func (s *service) get(ctx context.Context, path, token string, body []byte) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		request.Header.Set("Access-Token", token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, answer)
+	}
+	return answer, err
+}
+
+// stop ends the process and waits for it.
+func (s *service) stop() error {
+	var failed error
+	if s.command != nil && s.command.Process != nil {
+		failed = s.command.Process.Signal(syscall.SIGTERM)
+		if err := s.command.Wait(); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("lateral: %w", err))
+		}
+	}
+	return errors.Join(failed, os.RemoveAll(s.folder))
+}
+
+// freeAddress finds a port of the loopback that nothing listens on.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+// tail keeps the last of what a process has logged.
+type tail struct{ text []byte }
+
+const tailSize = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p...)
+	if extra := len(t.text) - tailSize; extra > 0 {
+		t.text = t.text[extra:]
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.text) }
+
+// httpClient is a keep-alive connection to lateral that makes the reads of a workload.
+type httpClient struct {
+	host     *fasthttp.HostClient
+	request  fasthttp.Request
+	response fasthttp.Response
+	base     string
+	next     func() read
+}
+
+// client returns a client of a workload's reads.
+func (s *service) client(w workload, next func() read) *httpClient {
+	c := &httpClient{
+		host: &fasthttp.HostClient{Addr: s.address, MaxConns: 1, ReadTimeout: time.Minute, DisablePathNormalizing: true},
+		base: "http://" + s.address + "/api/" + w.Model, next: next,
+	}
+	c.request.Header.Set("Access-Token", s.tokens[w.Role])
+	return c
+}
+
+func (c *httpClient) do(context.Context) error {
+	c.request.SetRequestURI(c.base + c.next().query())
+	if err := c.host.Do(&c.request, &c.response); err != nil {
+		return fmt.Errorf("lateral: %w", err)
+	}
+	if status := c.response.StatusCode(); status != fasthttp.StatusOK {
+		return fmt.Errorf("lateral: %d: %.300s", status, c.response.Body())
+	}
+	return nil
+}
+
+func (c *httpClient) close() { c.host.CloseIdleConnections() }

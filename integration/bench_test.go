@@ -1,0 +1,75 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lateral/auth"
+	"lateral/bench"
+	"lateral/integration/stack"
+	"lateral/reader"
+)
+
+// BenchmarkRead measures what a read costs the reader, PostgreSQL's own time included in what passes
+// but not in the processor's time that -cpuprofile shows. lateral bench measures the whole service.
+func BenchmarkRead(b *testing.B) {
+	s := shared(b, "19.0")
+	preset := example3Preset(b, s)
+	who := s.login(b, stack.RoleAdmin)
+	var id int64
+	require.NoError(b, s.owner(b).QueryRow(b.Context(), "SELECT min(order_id) FROM sale_order_line").Scan(&id))
+	for name, query := range map[string]reader.Query{
+		"one":  {Model: "sale.order", Profile: reader.Classic(), Preset: preset, One: true, ID: id},
+		"page": {Model: "sale.order", Profile: reader.Classic(), Preset: preset, Limit: 20, Order: "id"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			require.NoError(b, drain(b.Context(), s, who, query)) // fills the caches
+			b.ReportAllocs()
+			for b.Loop() {
+				require.NoError(b, drain(b.Context(), s, who, query))
+			}
+		})
+	}
+}
+
+// drain reads an answer to its end.
+func drain(ctx context.Context, s *stand, who auth.Credentials, q reader.Query) error {
+	result, err := s.reader.Read(ctx, who, q)
+	if err != nil {
+		return err
+	}
+	for err == nil {
+		_, err = result.Next(ctx)
+	}
+	if !errors.Is(err, io.EOF) {
+		return errors.Join(err, result.Close())
+	}
+	return result.Close()
+}
+
+// TestBench runs the benchmark on few orders and for moments: that it compares answers, times every peer and
+// tells the result, not how fast anything is.
+func TestBench(t *testing.T) {
+	s := shared(t, "19.0").fork(t)
+	report, err := bench.Run(t.Context(), bench.Options{
+		Sizes: stack.Sizes{Orders: 240, Lines: 4, Partners: 60}, Rounds: 1, Duration: 500 * time.Millisecond, Clients: []int{2},
+		Workloads: []string{"one-salesman", "page", "filter", "wide"}, Executable: binary.executable(t), Progress: os.Stderr,
+	}, bench.Deps{Stack: s.Stack, Catalogue: s.catalogue(t), Reader: s.reader, Odoo: s.odoo})
+	require.NoError(t, err)
+	require.Len(t, report.Results, 4)
+	for _, result := range report.Results {
+		require.NotZero(t, result.Compared, result.Title)
+		for name, peer := range result.Peers {
+			require.Positive(t, peer.Median, "%s of %s", result.Title, name)
+		}
+	}
+	require.Len(t, report.Clients, 1)
+	require.Positive(t, report.Latency.P50)
+	require.NoError(t, report.WriteTable(os.Stderr))
+}

@@ -1,0 +1,25 @@
+package reader
+
+import (
+	"context"
+	"fmt"
+
+	"lateral/auth"
+	"lateral/pg"
+)
+
+// Statement returns the statement that a query is answered with, without running it. It is for those who want to run or
+// explain it themselves: it tells how the user's access is decided, which is nobody's business but an administrator's.
+// Errors are *Error; a query that is left to Odoo has no statement.
+func (r *Reader) Statement(ctx context.Context, who auth.Credentials, q Query) (pg.Statement, error) {
+	return insist(r, &q, func(requested Context) (pg.Statement, error) {
+		_, _, made, err := r.planned(ctx, who, &q, requested)
+		if err != nil {
+			return pg.Statement{}, err
+		}
+		if made.statement == nil {
+			return pg.Statement{}, fmt.Errorf("%s is read through Odoo: %s", q.Model, made.reason)
+		}
+		return pg.Statement{SQL: made.statement.sql, Args: made.statement.arguments(q.ID)}, nil
+	})
+}
