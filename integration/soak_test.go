@@ -30,7 +30,7 @@ const (
 // every run of the tests.
 func soakSize(t *testing.T) (reads, writes int) {
 	t.Helper()
-	size := map[string]int{"LATERAL_SOAK_READS": 4000, "LATERAL_SOAK_WRITES": 120}
+	size := map[string]int{"LATERAL_SOAK_READS": 3000, "LATERAL_SOAK_WRITES": 90}
 	for name := range size {
 		if text := os.Getenv(name); text != "" {
 			n, err := strconv.Atoi(text)
