@@ -2,9 +2,10 @@ package bench
 
 import (
 	"fmt"
-	"lateral/integration/stack"
 	"math/rand/v2"
 	"net/url"
+
+	"lateral/integration/stack"
 )
 
 // tree is a tree of fields that every peer is asked for: the fields of a record, with the trees of what is nested. It is the

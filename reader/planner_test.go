@@ -147,8 +147,13 @@ func TestDecimalsWithinDigits(t *testing.T) {
 		value  float64
 		within bool
 	}{
-		{nil, 1.5, false}, {"Volume", 1.5, false}, {0.0, 1.23456, true},
-		{[]any{16.0, 1.0}, 1.5, true}, {[]any{16.0, 1.0}, 1.25, false}, {[]any{16.0, 2.0}, -1e-7, false}, {[]any{16.0, 0.0}, 0.5, false},
+		{nil, 1.5, false},
+		{"Volume", 1.5, false},
+		{0.0, 1.23456, true},
+		{[]any{16.0, 1.0}, 1.5, true},
+		{[]any{16.0, 1.0}, 1.25, false},
+		{[]any{16.0, 2.0}, -1e-7, false},
+		{[]any{16.0, 0.0}, 0.5, false},
 	} {
 		f := &schema.Field{Name: "price", Type: schema.Float, Static: schema.StaticField{Source: &facts.Field{Digits: test.digits}}}
 		if got := withinDigits(f, test.value); got != test.within {
