@@ -230,3 +230,22 @@ func TestFields(t *testing.T) {
 		t.Error("the label search of res.partner is its own")
 	}
 }
+
+// Ensure a later definition takes company_dependent back.
+func TestCompanyDependentTakenBack(t *testing.T) {
+	for _, test := range []struct {
+		series, model, field string
+		dependent            bool
+	}{
+		{"14.0", "test.inherit.property", "property_foo", false},
+		{"14.0", "test.inherit.property", "property_bar", false},
+		{"14.0", "product.template", "standard_price", false},
+		{"14.0", "product.product", "standard_price", true},
+		{"19.0", "res.partner", "property_product_pricelist", false},
+		{"19.0", "res.partner", "specific_property_product_pricelist", true},
+	} {
+		if got := mustLoad(t, test.series).Field(test.model, test.field).CompanyDependent; got != test.dependent {
+			t.Errorf("%s: %s.%s: %v", test.series, test.model, test.field, got)
+		}
+	}
+}

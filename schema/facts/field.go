@@ -18,7 +18,7 @@ const (
 )
 
 // Field holds what is unusual about a field. Where several definitions of it exist (add-ons, mixins), texts and Bypass
-// are those of the definition that Odoo loads last, and other flags are true if any of them sets them.
+// are those of the definition that Odoo loads last, as is a literal CompanyDependent, and other flags are true if any of them sets them.
 type Field struct {
 	Type string
 	// Unsure: the series is between the scanned ones, and those differ in AsUser or Bypass. Let Odoo follow the field.
@@ -104,7 +104,11 @@ func (f Field) add(r rawField) Field {
 		f.Search = "?"
 	}
 	f.Attachment = f.Attachment && !isFalse(r.Attachment)
-	f.CompanyDependent = f.CompanyDependent || r.CompanyDependent != nil
+	if set, literal := r.CompanyDependent.(bool); literal {
+		f.CompanyDependent = set
+	} else if r.CompanyDependent != nil {
+		f.CompanyDependent = true
+	}
 	if r.Digits != nil {
 		f.Digits = r.Digits
 	}

@@ -155,7 +155,9 @@ def field_facts(name, kind, call, constants):
     for key in ("auto_join", "bypass_search_access"):
         if key in value:
             facts["bypass"] = value[key] is not False  # also false counts: it takes an inherited one back
-    for key in ("groups", "model_field", "search", "digits", "company_dependent", "sparse", "limit"):
+    if "company_dependent" in value:
+        facts["company_dependent"] = value["company_dependent"]  # also false counts: it takes an inherited one back
+    for key in ("groups", "model_field", "search", "digits", "sparse", "limit"):
         if value.get(key) not in (None, False, ""):
             facts[key] = "?" if value[key] == "?" else value[key]
     if facts.get("search") == "?":  # a function of the class, or a lambda
