@@ -16,8 +16,8 @@ import (
 // (numbers of single requests) override them.
 const (
 	diffSeed    = 20260101
-	diffTime    = 75 * time.Second
-	diffReads   = 500 // of a version, at most, so that a fast machine reads what a slow one has proven
+	diffTime    = 55 * time.Second
+	diffReads   = 350 // of a version, at most, so that a fast machine reads what a slow one has proven
 	diffWorkers = 3
 )
 
