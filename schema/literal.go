@@ -64,7 +64,7 @@ func literalSource(text string) (syntax.Expr, string, error) {
 		if parse, ok := err.(syntax.Error); ok {
 			return nil, "", literalErrorAt(parse.Pos, parse.Msg)
 		}
-		return nil, "", &LiteralError{Line: 1, Col: 1, Msg: err.Error()}
+		return nil, "", &LiteralError{Line: 1, Col: 1, Msg: strings.ToValidUTF8(err.Error(), "\uFFFD")}
 	}
 	if paren, ok := expr.(*syntax.ParenExpr); ok {
 		return paren.X, source, nil
@@ -78,7 +78,8 @@ func literalErrorAt(pos syntax.Position, msg string) *LiteralError {
 	if line == 1 && col > 1 {
 		col--
 	}
-	return &LiteralError{Line: line, Col: col, Msg: msg}
+	// The parser quotes bad escapes by bytes, which may end within a character.
+	return &LiteralError{Line: line, Col: col, Msg: strings.ToValidUTF8(msg, "\uFFFD")}
 }
 
 // literalValue evaluates the tree of a literal. Its depth is bounded by guardLiteral.
