@@ -207,7 +207,10 @@ func TestAuthAccess(t *testing.T) {
 						t.Errorf("%s: %s", name, access.Opaque)
 					}
 					if !access.Readable {
-						require.Nil(t, access.Fields, name)
+						// A guarded model's own code may show records all the same.
+						if access.Model.Guard.Kind != schema.Guarded {
+							require.Nil(t, access.Fields, name)
+						}
 						continue
 					}
 					readable++
