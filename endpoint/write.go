@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 
 	"go.starlark.net/starlark"
 
@@ -11,21 +12,33 @@ import (
 	"lateral/writer"
 )
 
-// writing prepares a write: the reads before it are over, those after it see it. It returns the
-// model, and the context of the call.
-func (m *model) writing(meter *meter, callContext *starlark.Dict) (*schema.Catalogue, *schema.Model, map[string]any, error) {
+// change is what a write is made of.
+type change struct {
+	catalogue *schema.Catalogue
+	model     *schema.Model
+	values    map[string]writer.Input // of a create or an update
+	context   map[string]any          // of the call
+}
+
+// writing prepares a write: the reads before it are over, those after it see it. Values are nil where
+// the write has none.
+func (m *model) writing(meter *meter, values, callContext *starlark.Dict) (*change, error) {
+	given, err := inputs(meter, values)
+	if err != nil {
+		return nil, err
+	}
 	r := m.run
 	c, err := r.odoo.Catalogues(r.ctx)
 	if err != nil {
-		return nil, nil, nil, r.fail(err)
+		return nil, r.fail(err)
 	}
 	found := c.Model(m.name)
 	if found == nil {
-		return nil, nil, nil, r.fail(&server.Refusal{Status: 404, Code: "model_not_found", Text: "There is no model '" + m.name + "'."})
+		return nil, r.fail(&server.Refusal{Status: 404, Code: "model_not_found", Text: "There is no model '" + m.name + "'."})
 	}
 	user, err := r.whois()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	merged := map[string]any{}
 	if user.Lang != "" {
@@ -37,16 +50,14 @@ func (m *model) writing(meter *meter, callContext *starlark.Dict) (*schema.Catal
 	if callContext != nil {
 		extra, err := nativeObject(meter, callContext, 0)
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
-		for name, v := range extra {
-			merged[name] = v
-		}
+		maps.Copy(merged, extra)
 	}
 	if err := r.request.Written(r.ctx); err != nil {
-		return nil, nil, nil, r.fail(err)
+		return nil, r.fail(err)
 	}
-	return c, found, merged, nil
+	return &change{catalogue: c, model: found, values: given, context: merged}, nil
 }
 
 // refused ends the script with a write that failed.
@@ -55,6 +66,9 @@ func (m *model) refused(operation string, err error) error {
 }
 
 func inputs(meter *meter, values *starlark.Dict) (map[string]writer.Input, error) {
+	if values == nil {
+		return nil, nil
+	}
 	plain, err := nativeObject(meter, values, 0)
 	if err != nil {
 		return nil, err
@@ -72,19 +86,15 @@ func (m *model) create(meter *meter, args starlark.Tuple, kwargs []starlark.Tupl
 	if err := starlark.UnpackArgs("create", args, kwargs, "values", &values, "context?", &callContext); err != nil {
 		return nil, err
 	}
-	given, err := inputs(meter, values)
+	change, err := m.writing(meter, values, callContext)
 	if err != nil {
 		return nil, err
 	}
-	c, found, merged, err := m.writing(meter, callContext)
-	if err != nil {
-		return nil, err
-	}
-	converted, err := writer.CreateValues(c, found, given)
+	converted, err := writer.CreateValues(change.catalogue, change.model, change.values)
 	if err != nil {
 		return nil, m.refused("create_one", err)
 	}
-	id, err := writer.Create(m.run.ctx, m.run.odoo.Caller, m.run.request.Who, m.name, converted, merged)
+	id, err := writer.Create(m.run.ctx, m.run.odoo.Caller, m.run.request.Who, m.name, converted, change.context)
 	if err != nil {
 		return nil, m.refused("create_one", err)
 	}
@@ -102,17 +112,13 @@ func (m *model) write(meter *meter, args starlark.Tuple, kwargs []starlark.Tuple
 	if err != nil {
 		return nil, err
 	}
-	given, err := inputs(meter, values)
+	change, err := m.writing(meter, values, callContext)
 	if err != nil {
 		return nil, err
 	}
-	c, found, merged, err := m.writing(meter, callContext)
-	if err != nil {
-		return nil, err
-	}
-	converted, err := writer.UpdateValues(c, found, given)
+	converted, err := writer.UpdateValues(change.catalogue, change.model, change.values)
 	if err == nil {
-		err = writer.Update(m.run.ctx, m.run.odoo.Caller, m.run.request.Who, m.name, list, converted, merged)
+		err = writer.Update(m.run.ctx, m.run.odoo.Caller, m.run.request.Who, m.name, list, converted, change.context)
 	}
 	if err != nil {
 		return nil, m.refused("update_one", err)
@@ -131,11 +137,11 @@ func (m *model) unlink(meter *meter, args starlark.Tuple, kwargs []starlark.Tupl
 	if err != nil {
 		return nil, err
 	}
-	_, _, merged, err := m.writing(meter, callContext)
+	change, err := m.writing(meter, nil, callContext)
 	if err != nil {
 		return nil, err
 	}
-	if err := writer.Delete(m.run.ctx, m.run.odoo.Caller, m.run.request.Who, m.name, list, merged); err != nil {
+	if err := writer.Delete(m.run.ctx, m.run.odoo.Caller, m.run.request.Who, m.name, list, change.context); err != nil {
 		return nil, m.refused("delete_one", err)
 	}
 	return starlark.True, nil
@@ -164,11 +170,11 @@ func (m *model) call(meter *meter, args starlark.Tuple, kwargs []starlark.Tuple)
 			return nil, err
 		}
 	}
-	c, _, merged, err := m.writing(meter, callContext)
+	change, err := m.writing(meter, nil, callContext)
 	if err != nil {
 		return nil, err
 	}
-	result, err := m.run.odoo.Methods.Call(m.run.ctx, m.run.request.Who, c, m.name, method, list, arguments, merged)
+	result, err := m.run.odoo.Methods.Call(m.run.ctx, m.run.request.Who, change.catalogue, m.name, method, list, arguments, change.context)
 	if err != nil {
 		return nil, m.refused("call_method", err)
 	}

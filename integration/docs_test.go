@@ -122,7 +122,7 @@ func TestDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.shell = bin + ":" + os.Getenv("PATH")
-	until(t, "the service is not ready", func() bool { return v.send("GET", "/readyz", "", "").status == 200 })
+	v.until(t, "the service is ready", func() bool { return v.send("GET", "/readyz", "", "").status == 200 })
 	for _, b := range all {
 		if err := r.check(b); err != nil {
 			t.Errorf("%s: %v", b, err)

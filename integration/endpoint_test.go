@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,17 +38,6 @@ func replaceFile(t testing.TB, file, text string) {
 	}
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// until waits for something that a service does by itself.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatal(what)
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -181,7 +170,48 @@ def wrong(request, env):
     refuse(410, "gone_for_good", "Not here.")
 
 endpoint("/wrong/{how}", ["GET"], wrong)
+
+def instant(request, env):
+    """Counts the same records again and again."""
+    return [env["res.bank"].search_count() for i in range(40)]
+
+endpoint("/instant", ["GET"], instant)
 `
+
+// oneInstant ensures all reads of one request are of one instant while others write, and that the next
+// request sees what they wrote.
+func oneInstant(c client) {
+	c.t.Helper()
+	owner := c.s.owner(c.t)
+	writing, stop := context.WithCancel(c.t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := owner.Exec(writing, "INSERT INTO res_bank (name, active) VALUES ('Meanwhile', true)"); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}()
+	seen := map[float64]bool{}
+	for range 5 {
+		counts := c.ask("GET", "/api/instant", nil, 200).([]any)
+		for _, count := range counts {
+			if count != counts[0] {
+				c.t.Errorf("the reads of one request differ: %v", counts)
+				break
+			}
+		}
+		seen[counts[0].(float64)] = true
+	}
+	stop()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		c.t.Errorf("writing meanwhile: %v", err)
+	}
+	if len(seen) < 2 {
+		c.t.Errorf("five requests have seen %v: nothing was written meanwhile", seen)
+	}
+}
 
 // Ensure scripts read and write as the user who asks, as Odoo would let the user, see what they have
 // written, and that everything that can go wrong is told in the contract's form.
@@ -267,6 +297,7 @@ func TestEndpoints(t *testing.T) {
 		} {
 			c.refused("GET", "/api/wrong/"+how, nil, want.status, want.code, want.says)
 		}
+		oneInstant(c)
 		if got := c.send("GET", "/api/wrong/computed", nil); got.status != 200 || got.header.Get("X-Read-Path") != reader.PathHybrid && got.header.Get("X-Read-Path") != reader.PathOdoo {
 			t.Errorf("a computed field: %d %s %s", got.status, got.header.Get("X-Read-Path"), got.body)
 		}
@@ -318,16 +349,16 @@ func TestEndpointsUnderLoad(t *testing.T) {
 		})
 	}
 	answers := func(n int) func() bool { return func() bool { return ask() == fmt.Sprintf("[%d, %s]", n, countries) } }
-	until(t, "the first", answers(1))
+	v.until(t, "the first", answers(1))
 	replaceFile(t, filepath.Join(folder, "v.star"), version(2))
-	until(t, "the second", answers(2))
+	v.until(t, "the second", answers(2))
 	replaceFile(t, filepath.Join(folder, "v.star"), "\n\nx = nothing\n")
-	until(t, "the broken one", func() bool { return strings.Contains(v.log.String(), "v.star:3: undefined: nothing") })
+	v.until(t, "the broken one", func() bool { return strings.Contains(v.log.String(), "v.star:3: undefined: nothing") })
 	if !answers(2)() {
 		t.Error("a broken script does not leave its last good version")
 	}
 	replaceFile(t, filepath.Join(folder, "v.star"), version(3))
-	until(t, "the third", answers(3))
+	v.until(t, "the third", answers(3))
 	stop.Store(true)
 	running.Wait()
 	select {
@@ -340,7 +371,7 @@ func TestEndpointsUnderLoad(t *testing.T) {
 		t.Errorf("the log does not tell of the broken one:\n%s", v.log)
 	}
 	replaceFile(t, filepath.Join(folder, "c.star"), "def f(r, e):\n    pass\n\nendpoint('/res.partner/x', ['GET'], f)\n")
-	until(t, "one with a model's name", func() bool {
+	v.until(t, "one with a model's name", func() bool {
 		return strings.Contains(v.log.String(), "c.star:4: /res.partner/x: res.partner is a model")
 	})
 }

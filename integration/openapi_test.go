@@ -3,17 +3,20 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/google/go-cmp/cmp"
 
 	"lateral/integration/stack"
 )
@@ -93,6 +96,93 @@ func (c *documentClient) models(base string) []string {
 	return names
 }
 
+// describedAs tells where the schema of a property says something else than Odoo's fields_get: the label,
+// the help, or the values of a selection with their labels.
+func describedAs(property *openapi3.Schema, attributes map[string]any) string {
+	if property.Title != attributes["string"] {
+		return fmt.Sprintf("the label %q, want %q", property.Title, attributes["string"])
+	}
+	if help, _ := attributes["help"].(string); !strings.HasPrefix(property.Description, help) {
+		return fmt.Sprintf("the description %q, want the help %q", property.Description, help)
+	}
+	choices, _ := attributes["selection"].([]any)
+	if len(choices) == 0 || len(choices) > 100 {
+		return ""
+	}
+	values := []any{}
+	for _, choice := range choices {
+		pair := choice.([]any)
+		values = append(values, pair[0])
+		if line := fmt.Sprintf("`%s`: %s", pair[0], pair[1]); !strings.Contains(property.Description, line) {
+			return fmt.Sprintf("the description %q without %s", property.Description, line)
+		}
+	}
+	if diff := cmp.Diff(append(values, nil), property.Enum); diff != "" {
+		return "another enum: " + diff
+	}
+	return ""
+}
+
+// examples checks that the examples of a model are what its routes answer at this moment.
+func (c *documentClient) examples(path string) {
+	c.t.Helper()
+	of := func(path string) any {
+		return c.document.Paths.Find(path).Get.Responses.Value("200").Value.Content["application/json"].Example
+	}
+	page, _ := of(path).(map[string]any)
+	results, _ := page["results"].([]any)
+	record, _ := of(path + "/{id}").(map[string]any)
+	if len(results) != 1 || record["id"] == nil {
+		c.t.Errorf("%s has no examples: %v, %v", path, page, record)
+		return
+	}
+	var now map[string]any
+	got := c.v.send("GET", fmt.Sprintf("%s/%v", path, record["id"]), c.v.token, "")
+	if err := json.Unmarshal(got.body, &now); err != nil || got.status != 200 {
+		c.t.Fatalf("%s/%v: %d %.300s", path, record["id"], got.status, got.body)
+	}
+	for name, value := range record {
+		if diff := cmp.Diff(now[name], value); diff != "" {
+			c.t.Errorf("%s: the example's %s is not the record's: %s", path, name, diff)
+		}
+	}
+}
+
+// Ensure the whole document has every model that Odoo lets the user read, with every operation, and no other.
+func TestOpenAPIOfAllModels(t *testing.T) {
+	s := shared(t, versions()[0])
+	v := s.serve(t, nil)
+	for _, role := range []string{stack.RoleAdmin, stack.RolePortal} {
+		user := s.User(role)
+		v.login(t, user.Login, user.Password)
+		who := s.login(t, role)
+		start := time.Now()
+		c := newDocumentClient(t, v, "/v2/openapi.json")
+		t.Logf("%s: %d models in %v", role, len(c.models("/v2")), time.Since(start))
+		described := map[string]bool{}
+		for _, model := range c.models("/v2") {
+			described[model] = true
+			for path, verbs := range map[string][]string{"": {"GET", "POST"}, "/{id}": {"GET", "PUT", "DELETE"}, "/{id}/{method}": {"PUT"}} {
+				item := c.document.Paths.Find("/v2/" + model + path)
+				for _, verb := range verbs {
+					if item == nil || item.GetOperation(verb) == nil {
+						t.Errorf("%s: %s has no %s %s", role, model, verb, path)
+					}
+				}
+			}
+		}
+		asked, arguments := "has_access", []any{[]any{}, "read"}
+		if !s.catalogue(t).Features.ModernDomains {
+			asked, arguments = "check_access_rights", []any{"read", false}
+		}
+		for _, model := range s.catalogue(t).ModelNames() {
+			if may := s.call(t, who, model, asked, arguments, nil); described[model] != may {
+				t.Errorf("%s: %s is described: %v, Odoo lets the user read it: %v", role, model, described[model], may)
+			}
+		}
+	}
+}
+
 // Ensure each user's document is valid, describes what the user then gets, and names neither models
 // nor fields that Odoo hides from the user.
 func TestOpenAPI(t *testing.T) {
@@ -115,13 +205,15 @@ func TestOpenAPI(t *testing.T) {
 					t.Errorf("%s %s: %d models, want %d: %v", role, base, len(models), want, models)
 				}
 				for _, model := range models {
-					visible, _ := s.call(t, who, model, "fields_get", nil, map[string]any{"attributes": []any{"string", "help"}}).(map[string]any)
+					visible, _ := s.call(t, who, model, "fields_get", nil, map[string]any{"attributes": []any{"string", "help", "selection"}}).(map[string]any)
 					for name, property := range c.document.Components.Schemas[model].Value.Properties {
 						attributes, ok := visible[name].(map[string]any)
 						if !ok {
 							t.Errorf("%s %s: %s has the hidden field %s", role, base, model, name)
-						} else if property.Value.Title != attributes["string"] {
-							t.Errorf("%s %s: the label of %s.%s is %q, want %q", role, base, model, name, property.Value.Title, attributes["string"])
+							continue
+						}
+						if wrong := describedAs(property.Value, attributes); wrong != "" {
+							t.Errorf("%s %s: %s.%s has %s", role, base, model, name, wrong)
 						}
 					}
 					got := c.get(base + "/" + model + "?" + url.Values{"limit": {"3"}, "order": {"id"}}.Encode())
@@ -133,6 +225,9 @@ func TestOpenAPI(t *testing.T) {
 						c.get(base + "/" + model + "/" + record.ID.String())
 					}
 					c.get(base + "/" + model + "/999999999")
+					if strings.Contains(query, "examples") {
+						c.examples(base + "/" + model)
+					}
 				}
 			}
 			if role == stack.RolePortal {

@@ -129,23 +129,14 @@ func TestPresetFilesUnderLoad(t *testing.T) {
 		"res.country.schema": "{'read_all': ('id', 'code')}", "res.bank.schema": "{'read_all': (",
 	})
 	token := v.admin(t, s)
-	write := func(text string) {
-		t.Helper()
-		// As editors do: a new file in place of the old one.
-		file := filepath.Join(v.presets, "res.country.schema")
-		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(file+".new", file); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := func(text string) { replaceFile(t, filepath.Join(v.presets, "res.country.schema"), text) }
 	if got := v.send("GET", "/api/res.bank", token, ""); got.code() != "model_not_available" {
 		t.Errorf("broken from the start: %d %s", got.status, got.body)
 	}
 	var stop atomic.Bool
 	var requests atomic.Int64
 	var running sync.WaitGroup
+	defer func() { stop.Store(true); running.Wait() }()
 	wrong := make(chan string, 1)
 	for range 2 {
 		running.Go(func() {
@@ -161,31 +152,21 @@ func TestPresetFilesUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !ok(); {
-			if time.Now().After(deadline) {
-				stop.Store(true)
-				t.Fatalf("%s:\n%s", what, v.log)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}
 	answers := func(want string) func() bool {
 		return func() bool { return keysOf(v.send("GET", "/api/res.country?limit=1", token, "")) == want }
 	}
-	until("the first", answers("code id"))
+	v.until(t, "the first", answers("code id"))
 	write("{'read_all': ('id', 'name')}")
-	until("the second", answers("id name"))
+	v.until(t, "the second", answers("id name"))
 	write("{\n'read_all': ('id',\n'nme')}")
-	until("the broken one", func() bool {
+	v.until(t, "the broken one", func() bool {
 		return strings.Contains(v.log.String(), "res.country.schema:3: read_all: schema, nme: ")
 	})
 	if !answers("id name")() {
 		t.Error("a broken file does not leave the last good one in force")
 	}
 	write("{'read_all': ('id', 'phone_code')}")
-	until("the last", answers("id phone_code"))
+	v.until(t, "the last", answers("id phone_code"))
 	stop.Store(true)
 	running.Wait()
 	select {

@@ -178,6 +178,17 @@ func (s *stand) run(t testing.TB, p *program, presets map[string]string, setting
 	return v
 }
 
+// until waits for something that the service does by itself.
+func (v *service) until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s:\n%s", what, v.log)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // login gets the token that later requests are made with.
 func (v *service) login(t testing.TB, login, password string) {
 	t.Helper()
