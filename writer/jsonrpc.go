@@ -25,6 +25,9 @@ type JSONCaller interface {
 
 var _ JSONCaller = (*XMLRPC)(nil)
 
+// jsonContent is the content type of JSON-RPC.
+const jsonContent = "application/json"
+
 // repeatable are the methods that only read, so that a call whose answer XML-RPC could not carry
 // may be made again.
 var repeatable = map[string]bool{
@@ -89,7 +92,7 @@ func (x *XMLRPC) roundTripJSON(ctx context.Context, who auth.Credentials, c call
 	if err != nil {
 		return nil, &Fault{Kind: BadValue, Message: err.Error(), unsent: true}
 	}
-	answer, err := x.send(ctx, "/jsonrpc", jsonHeader(x.chosen(ctx)), message{string(body)})
+	answer, err := x.send(ctx, "/jsonrpc", jsonContent, message{string(body)})
 	if err != nil {
 		return nil, err
 	}

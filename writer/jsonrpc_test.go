@@ -71,33 +71,3 @@ func TestStandardJSON(t *testing.T) {
 		}
 	}
 }
-
-// Ensure an Odoo of several databases that tells no errors is made to by a session of ours, and one that
-// tells them is left alone.
-func TestChooseDatabase(t *testing.T) {
-	for _, single := range []bool{true, false} {
-		sessions := 0
-		x := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
-			cookie, _ := r.Cookie("session_id")
-			switch chosen := single || cookie != nil && cookie.Value == "ours"; {
-			case r.URL.Path == "/web" && r.URL.Query().Get("db") == "db":
-				sessions++
-				http.SetCookie(w, &http.Cookie{Name: "session_id", Value: "ours"})
-				w.WriteHeader(http.StatusFound)
-			case r.URL.Path == "/jsonrpc" && chosen:
-				io.WriteString(w, `{"error": {"data": {"name": "odoo.exceptions.UserError", "message": "No."}}}`)
-			default:
-				w.WriteHeader(http.StatusInternalServerError)
-			}
-		})
-		for range 2 {
-			_, err := x.ExecuteJSON(t.Context(), someone, "m", "frob", nil, nil)
-			if fault := faultOf(t, err); fault.Kind != Validation {
-				t.Errorf("single %t: got %v", single, err)
-			}
-		}
-		if want := map[bool]int{true: 0, false: 1}[single]; sessions != want {
-			t.Errorf("single %t: %d sessions begun", single, sessions)
-		}
-	}
-}

@@ -42,7 +42,7 @@ type XMLRPC struct {
 	client *http.Client
 	slots  chan struct{}
 
-	database jsonDatabase
+	database databaseSession
 }
 
 var _ Caller = (*XMLRPC)(nil)
@@ -84,7 +84,8 @@ func NewXMLRPC(config Config) *XMLRPC {
 			// A redirect leads to a login page or to another scheme; the secret does not follow it.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		slots: make(chan struct{}, config.MaxConns),
+		slots:    make(chan struct{}, config.MaxConns),
+		database: newDatabaseSession(),
 	}
 }
 
@@ -173,7 +174,7 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 	if err != nil {
 		return nil, &Fault{Kind: BadValue, Message: err.Error(), unsent: true}
 	}
-	answer, err := x.send(ctx, "/xmlrpc/2/"+service, http.Header{"Content-Type": {"text/xml"}}, body)
+	answer, err := x.send(ctx, "/xmlrpc/2/"+service, "text/xml", body)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func (x *XMLRPC) roundTrip(ctx context.Context, service, rpc string, c call, par
 }
 
 // send posts a call within the configured time, once one of the connections is free.
-func (x *XMLRPC) send(ctx context.Context, path string, header http.Header, body message) ([]byte, error) {
+func (x *XMLRPC) send(ctx context.Context, path, content string, body message) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.config.Timeout)
 	defer cancel()
 	select {
@@ -197,8 +198,9 @@ func (x *XMLRPC) send(ctx context.Context, path string, header http.Header, body
 	case <-ctx.Done():
 		return nil, transportFault(ctx, ctx.Err(), true)
 	}
+	session := x.sessionOf(ctx)
 	for pause := firstPause; ; pause *= 3 {
-		answer, err := x.post(ctx, path, header, body)
+		answer, err := x.post(ctx, path, content, session, body)
 		fault, failed := errors.AsType[*Fault](err)
 		// What has not left cannot have run. Anything else is never sent twice.
 		if !failed || !fault.unsent || fault.Kind != Unavailable || pause > lastPause {
@@ -212,8 +214,13 @@ func (x *XMLRPC) send(ctx context.Context, path string, header http.Header, body
 	}
 }
 
-// post sends a call's body and returns the answer's.
-func (x *XMLRPC) post(ctx context.Context, path string, header http.Header, body message) ([]byte, error) {
+// databaseHeader tells Odoo 19.0 the database of a request; without it, it asks PostgreSQL for the
+// list of all databases before every call (odoo/http.py, _get_session_and_dbname). Older Odoos do
+// not know it.
+const databaseHeader = "X-Odoo-Database"
+
+// post sends a call's body of the content type, in a session or in none, and returns the answer's.
+func (x *XMLRPC) post(ctx context.Context, path, content string, session *http.Cookie, body message) ([]byte, error) {
 	// Without a connection nothing has left; with one, anything may have.
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -225,10 +232,11 @@ func (x *XMLRPC) post(ctx context.Context, path string, header http.Header, body
 	}
 	request.ContentLength = body.size()
 	request.GetBody = func() (io.ReadCloser, error) { return body.reader(), nil }
-	request.Header = header.Clone()
-	// Without it 19.0 asks PostgreSQL for the list of all databases before every call
-	// (odoo/http.py, _get_session_and_dbname); older Odoos do not know it.
-	request.Header.Set("X-Odoo-Database", x.config.Database)
+	request.Header.Set("Content-Type", content)
+	request.Header.Set(databaseHeader, x.config.Database)
+	if session != nil {
+		request.Header.Set("Cookie", session.Name+"="+session.Value)
+	}
 	response, err := x.client.Do(request)
 	if err != nil {
 		return nil, transportFault(ctx, err, !connected.Load())

@@ -20,8 +20,19 @@ const answerOne = "<methodResponse><params><param><value><int>1</int></value></p
 
 var someone = auth.Credentials{UID: 7, Login: "someone", Secret: "very-secret"}
 
-// serve returns a caller of a server that answers by handler.
+// serve returns a caller of a server that grants no session of the database and answers calls by
+// handler.
 func serve(t *testing.T, config Config, handler http.HandlerFunc) *XMLRPC {
+	t.Helper()
+	return serveAll(t, config, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			handler(w, r)
+		}
+	})
+}
+
+// serveAll returns a caller of a server that answers all requests by handler.
+func serveAll(t *testing.T, config Config, handler http.HandlerFunc) *XMLRPC {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
