@@ -240,8 +240,11 @@ func (o domainOracle) classicScalar(f *schema.Field, stored any, op string, v an
 			return negative, !exact
 		}
 		return matches(stored, op, v.(string)) != negative, true
-	case missing:
+	case missing, noValue(v) && !f.Type.Numeric():
+		// Nothing is before or after NULL.
 		return false, true
+	case noValue(v):
+		return ordered(op, o.compare(f, stored, int64(0))), true
 	}
 	order := o.compare(f, stored, v)
 	if day, isText := v.(string); isText && f.Type == schema.Datetime && len(day) == len(time.DateOnly) && (op == ">" || op == "<=") {

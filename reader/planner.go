@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,8 +71,7 @@ func (p *planner) delegation(plan *Plan) string {
 	switch {
 	case p.catalogue.Upgrading:
 		return "modules are being installed or upgraded"
-	case !p.catalogue.Features.AnyOperator && holdsText(plan.RawDomain, "!") && holdsText(plan.RawDomain, "<>"):
-		// There <> has no opposite, != has; the parsed domain does not tell them apart.
+	case !p.catalogue.Features.AnyOperator && holdsText(plan.RawDomain, "!") && p.negatesApart(plan.Root.Model, plan.RawDomain):
 		return "a negation of <>"
 	case len(plan.Context.Extra) > 0:
 		return "the context has keys that may change anything"
@@ -145,6 +145,28 @@ func holdsText(v any, text string) bool {
 		}
 	}
 	return false
+}
+
+// negatesApart reports whether a domain with a negation has a comparison by <> that must not be
+// taken for one by !=. Up to 17.0 only != has an opposite, so that of <> the whole predicate is
+// negated (14.0: odoo/osv/expression.py, distribute_not). Of a stored scalar and one constant that
+// selects the same records; along a path, where the constant is looked for first, it does not.
+func (p *planner) negatesApart(model *schema.Model, domain []any) bool {
+	return slices.ContainsFunc(domain, func(term any) bool {
+		leaf := listOf(term)
+		if len(leaf) != 3 || leaf[1] != "<>" {
+			return isList(term) && holdsText(term, "<>")
+		}
+		name, _ := leaf[0].(string)
+		f := model.Field(name)
+		return f == nil || !f.Stored || isList(leaf[2]) || !slices.Contains(directTypes, f.Type)
+	})
+}
+
+// directTypes are the types of fields whose comparison with a constant takes nothing but the column.
+var directTypes = []schema.FieldType{
+	schema.Boolean, schema.Integer, schema.Float, schema.Monetary, schema.Char, schema.Text, schema.Selection,
+	schema.Date, schema.Datetime,
 }
 
 func (p *planner) identity(model *schema.Model, q Query) (schema.Domain, error) {

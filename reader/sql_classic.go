@@ -51,9 +51,27 @@ func (x comparison) classic() (sq.Sqlizer, error) {
 		}
 		return x.like()
 	case none(operand):
-		return nil, x.unclear()
+		return x.classicNone()
 	}
 	return x.classicCompare()
+}
+
+// classicNone is an inequality with nothing, which Odoo writes as the column would hold it: zero for
+// numbers, and NULL, which nothing is before or after, for the rest (14.0: odoo/fields.py,
+// convert_to_column).
+func (x comparison) classicNone() (sq.Sqlizer, error) {
+	switch x.op {
+	case "<", ">", "<=", ">=":
+	default:
+		return nil, x.unclear()
+	}
+	switch x.field.Type {
+	case schema.Integer, schema.Float, schema.Monetary:
+		return x.compare(x.op, int64(0))
+	case schema.Char, schema.Text, schema.Date, schema.Datetime, schema.Selection:
+		return sqlFalse, nil
+	}
+	return nil, x.unclear()
 }
 
 // classicTranslated compares a translation without the usual OR IS NULL.

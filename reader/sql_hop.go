@@ -246,9 +246,13 @@ func (t table) x2manyCondition(f *schema.Field, d schema.Condition, m mode) (sq.
 	case "!=", "not in":
 		none = true
 	case "=?":
-		if !truthy(d.Value) {
+		switch modern := t.scope.c.catalogue.Features.ModernDomains; {
+		case modern && !truthy(d.Value):
 			return sqlTrue, nil
+		case !modern && !truthy(d.Value) && d.Value != false:
+			return nil, delegate("%s.%s compared by =? with %v", t.model.Name, f.Name, d.Value)
 		}
+		// Otherwise it is the equality, with no record too up to 17.0 (14.0: odoo/osv/expression.py, parse).
 	default:
 		return nil, delegate("%s.%s compared by %s", t.model.Name, f.Name, d.Op)
 	}

@@ -12,7 +12,9 @@ type storage struct {
 	catalogue *schema.Catalogue
 	// pure leaves aside what is decided by Odoo's code although the fields are stored: models with
 	// Python access or search code; a relation compared with a text, which is a search by display_name,
-	// which is computed; a hierarchy without a stored parent.
+	// which is computed; a hierarchy without a stored parent; texts of 14.0 and 15.0 that are translated
+	// term by term, which Odoo's code takes apart and puts together again for every value, whatever the
+	// language (14.0: odoo/tools/translate.py, xml_translate and html_translate).
 	pure bool
 }
 
@@ -112,7 +114,7 @@ func (s storage) path(m *schema.Model, path string) bool {
 			return false
 		}
 		f := m.Field(name)
-		if f == nil || !f.Stored && name != "id" {
+		if f == nil || !f.Stored && name != "id" || s.pure && s.rewritten(f) {
 			return false
 		}
 		if m = s.catalogue.Model(f.Comodel); f.Comodel != "" && !s.open(m) {
@@ -120,6 +122,11 @@ func (s storage) path(m *schema.Model, path string) bool {
 		}
 	}
 	return true
+}
+
+// rewritten reports whether Odoo's code makes a field's value of what is stored.
+func (s storage) rewritten(f *schema.Field) bool {
+	return f.Translate == schema.TranslatedTerms && !s.catalogue.Features.JSONTranslations
 }
 
 // target is the model that a dotted path leads to.
