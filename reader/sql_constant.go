@@ -75,7 +75,7 @@ func (t table) constants(terms []schema.Domain, decisive truth) (truth, error) {
 			all = undecided
 		}
 	}
-	if all == decisive && open && !early {
+	if all == decisive && open && !early || all == undecided && t.mergeDecides(terms, decisive) {
 		return undecided, delegate("%s", lateConstant)
 	}
 	return all, nil
@@ -129,7 +129,18 @@ func (t table) constantCondition(d schema.Condition) (truth, error) {
 	if dotted {
 		return undecided, nil
 	}
-	return constantLeaf(f, d), nil
+	result := constantLeaf(f, d)
+	if result == undecided && !f.Stored && len(f.Related) > 1 {
+		// Odoo searches what it is related to, but not before its last pass (Odoo 19.0: odoo/orm/fields.py,
+		// _search_related).
+		d.Path = strings.Join(f.Related, ".")
+		behind, err := t.constantCondition(d)
+		if behind != undecided && err == nil {
+			err = delegate("%s", lateConstant)
+		}
+		return undecided, err
+	}
+	return result, nil
 }
 
 // constantLeaf folds what a field's type and the constant decide alone.

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -269,6 +270,9 @@ func (t table) toMany(n *Node) (fragment, error) {
 
 	list := "string_agg(" + elementText(element.text) + ", ',' ORDER BY " + order.sql() + ")"
 	var result fragment
+	if element.flags != "" {
+		result.flag("coalesce(bit_or(" + element.flags + "), 0)")
+	}
 	switch n.Shape {
 	case BareIDs:
 		result.text = "CASE WHEN count(*) > 1 THEN '[' || " + list + " || ']' ELSE " + list + " END"
@@ -276,10 +280,8 @@ func (t table) toMany(n *Node) (fragment, error) {
 		result.text = "'[' || " + list + " || ']'"
 	case SingleObject:
 		result.text = list
-		result.flag("(CASE WHEN count(*) > 1 THEN " + itoa(flagNotSingle) + " ELSE 0 END)")
-	}
-	if element.flags != "" {
-		result.flag("coalesce(bit_or(" + element.flags + "), 0)")
+		// None of several records is read, so that none is refused.
+		result.flags = "CASE WHEN count(*) > 1 THEN " + itoa(flagNotSingle) + " ELSE " + cmp.Or(result.flags, "0") + " END"
 	}
 	alias := c.alias()
 	sub := "SELECT " + result.text + " AS j"
