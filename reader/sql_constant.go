@@ -155,7 +155,9 @@ func constantLeaf(f *schema.Field, d schema.Condition) truth {
 	case d.Op == "=?" && !truthy(d.Value):
 		return always
 	case (d.Op == "child_of" || d.Op == "parent_of") && d.Value == false:
-		return never
+		if !searches(f) {
+			return never
+		}
 	case strings.HasSuffix(d.Op, "like") && !strings.Contains(d.Op, "=") && !truthy(d.Value) && !f.Type.Relational():
 		return truthBool(!negative(d.Op))
 	case d.Op[0] == '<' || d.Op[0] == '>':
@@ -173,6 +175,19 @@ func constantLeaf(f *schema.Field, d schema.Condition) truth {
 		}
 	}
 	return undecided
+}
+
+// searches reports whether a search method replaces a condition on the field before anything but the
+// values is looked at (Odoo 19.0: odoo/orm/domains.py, _optimize_step). A field of unknown source may
+// have one.
+func searches(f *schema.Field) bool {
+	switch {
+	case f.Name == "id", f.Inherited:
+		return false
+	case f.Static.Source == nil:
+		return !f.Stored || f.Static.Python != ""
+	}
+	return !f.Stored || f.Static.Source.Search != ""
 }
 
 // neverEmpty reports whether a field always has a value, and has none that counts as no value: Odoo

@@ -286,8 +286,8 @@ func (t table) mayFilter(f *schema.Field, m mode) error {
 	if m.super || !c.catalogue.Features.FieldGroupsInDomains || f.Name == "id" {
 		return nil
 	}
-	if c.catalogue.Features.ModernDomains && !f.Stored && len(f.Related) > 1 {
-		// The field is replaced by its path before anything is checked
+	if c.catalogue.Features.ModernDomains && (f.Inherited && !f.Stored || searches(f)) {
+		// The field is replaced by what it is searched by before anything is checked
 		// (Odoo 19.0: odoo/orm/domains.py, _to_sql comes after the optimisation).
 		return nil
 	}
