@@ -218,7 +218,12 @@ func (c *comparer) otherReason(ctx context.Context, r Request, v *verdict) error
 		delete(r.Context, "allowed_company_ids")
 	}
 	parts := r.parts()
-	if len(parts) < 2 {
+	switch {
+	case len(parts) > 1:
+	case v.strict == strictCompany:
+		// Without the company the request as a whole must agree.
+		parts = []Request{r}
+	default:
 		if v.sql.Refusal == RefusedAccess && v.rpc.Refusal == RefusedMissing {
 			strict, err := c.stricter(ctx, c.asker(r), r, v.sql)
 			if v.strict = cmp.Or(strict, v.strict); err != nil || strict != "" {
