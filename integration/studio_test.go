@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -92,6 +93,7 @@ func TestStudio(t *testing.T) {
 	studioAccess(t, s, v)
 	b := newBrowser(t)
 	studioInBrowser(t, b, s, v)
+	studioSession(b, s, v)
 	docsInBrowser(t, b, s, v)
 }
 
@@ -164,6 +166,44 @@ func studioAccess(t *testing.T, s *stand, v *service) {
 	}
 }
 
+// runCurl runs the lines that the page shows, as a user, and returns the answer.
+func runCurl(t *testing.T, lines string, user stack.User) string {
+	t.Helper()
+	lines = strings.Replace(lines, `"username": "…", "password": "…"`, fmt.Sprintf(`"username": %q, "password": %q`, user.Login, user.Password), 1)
+	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", lines).Output()
+	if err != nil {
+		t.Fatalf("%v:\n%s\n%s", err, lines, out)
+	}
+	return string(out)
+}
+
+// studioSettings writes the other keys of the preset on the page: the review shows the difference to the
+// preset in force, and what is saved is kept in Odoo and obeyed by the API.
+func studioSettings(b *browser, s *stand, v *service) {
+	t := b.t
+	t.Helper()
+	b.do("settings", chromedp.Click(chromedp.CSS("[data-part=settings]")))
+	b.write("{\n    'domain': [('state', '=', 'sale')],\n    'defaults': {'origin': 'Studio'},\n    'success_codes': {'read_all': 203},\n}")
+	b.until(`!document.getElementById("save").disabled && document.getElementById("draft-state").textContent === "not saved"`)
+	b.do("review", chromedp.Click(chromedp.CSS("#save")), chromedp.WaitVisible(chromedp.CSS("#review")))
+	b.until(`document.querySelectorAll("#diff .added").length === 3 && document.querySelectorAll("#diff .removed").length === 0 && document.querySelectorAll("#diff .same").length > 10`)
+	b.shot("07-review-of-settings")
+	b.do("save", chromedp.Click(chromedp.CSS("#review-save")))
+	b.until(`!document.getElementById("review").open && document.getElementById("draft-state").textContent === "saved"`)
+	c := s.client(t, v, stack.RoleAdmin)
+	if kept := c.odoo("ir.config_parameter", "get_param", []any{"lateral.preset.sale.order"}, nil); !strings.Contains(fmt.Sprint(kept), "'origin': 'Studio'") {
+		t.Errorf("Odoo keeps %v", kept)
+	}
+	sold := c.odoo("sale.order", "search_count", []any{[]any{[]any{"state", "=", "sale"}}}, nil)
+	page := c.ask("GET", "/api/sale.order?exclude_fields=*", nil, 203).(map[string]any)
+	if fmt.Sprint(page["count"]) != fmt.Sprint(sold) {
+		t.Errorf("with the domain that was saved: %v orders, Odoo has %v", page["count"], sold)
+	}
+	customer := c.ids("res.partner", nil, 1)[0]
+	c.holds("sale.order", c.create("sale.order", fields{"partner_id": customer}), fields{"origin": "Studio"})
+	b.do("the schema", chromedp.Click(chromedp.CSS("[data-part=read_one]")))
+}
+
 func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	tree := example3Preset(t, s).ReadOne
 	user := s.User(stack.RoleAdmin)
@@ -176,9 +216,9 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 		chromedp.Click(chromedp.CSS("#login-form button")))
 	b.until(`document.getElementById("login-error").textContent.includes("refused")`)
 	b.quiet("401")
-	b.shot("1-login")
+	b.shot("01-login")
 	b.logIn(user.Login, user.Password)
-	b.shot("2-welcome")
+	b.shot("02-welcome")
 
 	b.pick("sale.order")
 	b.click(tree)
@@ -189,14 +229,19 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	shown := b.text(viewText)
 	b.expect(`document.querySelector("#measure .cost").textContent`, "direct")
 	b.expect(fmt.Sprintf("document.querySelector('%s > .cost').className", row("access_url")), "cost hybrid")
-	b.shot("3-example")
-	for view, text := range map[string]string{"sql": "LEFT JOIN LATERAL", "plan": "Execution Time", "curl": "include_fields=("} {
+	b.shot("03-example")
+	for view, text := range map[string]string{"sql": "LEFT JOIN LATERAL", "plan": "Execution Time"} {
 		b.do(view, chromedp.Click(chromedp.CSS("[data-view="+view+"]")))
 		b.until(fmt.Sprintf("%s.includes(%q)", viewText, text))
 	}
-	b.shot("4-curl")
+	b.do("curl", chromedp.Click(chromedp.CSS("[data-view=curl]")))
+	b.until(viewText + `.includes("include_fields=(")`)
+	if got := runCurl(t, b.text(viewText), user); !sameJSON(t, shown, got) {
+		t.Errorf("the curl line answers %s\nthe page has shown %s", got, shown)
+	}
+	b.shot("04-curl")
 	b.do("plan", chromedp.Click(chromedp.CSS("[data-view=plan]")))
-	b.shot("5-plan")
+	b.shot("05-plan")
 	b.do("answer", chromedp.Click(chromedp.CSS("[data-view=json]")))
 
 	// The tree follows the text, and mistakes are told with their line.
@@ -204,7 +249,7 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	b.until(`document.getElementById("mistakes").textContent.startsWith("Line 3: ")`)
 	b.expect(`document.querySelector("#gutter .bad").textContent.trim()`, "3")
 	b.expect(`document.getElementById("save").disabled`, "true")
-	b.shot("6-mistake")
+	b.shot("06-mistake")
 	b.write("('id', 'access_url', ('order_line', [('id', 'discount')]))")
 	b.until(fmt.Sprintf("document.querySelector('%s').parentElement.ariaChecked === 'true'", row("order_line", "discount")))
 	b.expect(fmt.Sprintf("document.querySelector('%s').parentElement.ariaChecked", row("name")), "false")
@@ -232,7 +277,7 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	b.until(`!document.getElementById("save").disabled`)
 	b.do("review", chromedp.Click(chromedp.CSS("#save")), chromedp.WaitVisible(chromedp.CSS("#review")))
 	b.until(`document.querySelectorAll("#diff .added").length > 10`)
-	b.shot("7-review")
+	b.shot("07-review")
 	b.do("save", chromedp.Click(chromedp.CSS("#review-save")))
 	b.until(`!document.getElementById("review").open && document.getElementById("draft-state").textContent === "saved"`)
 	token := v.admin(t, s)
@@ -242,16 +287,20 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	}
 	b.do("curl", chromedp.Click(chromedp.CSS("[data-view=curl]")))
 	b.until(viewText + `.includes("/api/sale.order/7") && !` + viewText + `.includes("include_fields")`)
+	if got := runCurl(t, b.text(viewText), user); !sameJSON(t, shown, got) {
+		t.Errorf("with the preset that was saved the curl line answers %s\nthe page has shown %s", got, shown)
+	}
+	studioSettings(b, s, v)
 	b.quiet("401", "422")
 
 	b.do("answer", chromedp.Click(chromedp.CSS("[data-view=json]")))
 	b.size(1360, 860, true)
-	b.shot("8-dark")
+	b.shot("08-dark")
 	b.size(360, 740, false)
 	for _, pane := range []string{"fields", "schema", "answer"} {
 		b.do(pane, chromedp.Click(chromedp.CSS("[data-pane="+pane+"][role=tab]")), chromedp.WaitVisible(chromedp.CSS("#"+pane)))
 		b.expect("document.documentElement.scrollWidth <= innerWidth", "true")
-		b.shot("9-phone-" + pane)
+		b.shot("09-phone-" + pane)
 	}
 	b.size(1360, 860, false)
 
@@ -284,6 +333,6 @@ func docsInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 		b.until(fmt.Sprintf(`[...document.querySelectorAll(".opblock-summary")].some((o) => o.querySelector(".opblock-summary-method").textContent + " " + o.querySelector(".opblock-summary-path").dataset.path === %q)`, operation))
 	}
 	b.expect(`document.querySelectorAll(".errors-wrapper, .version-pragma, .error-wrapper").length`, "0")
-	b.shot("11-docs")
+	b.shot("13-docs")
 	b.quiet()
 }

@@ -27,8 +27,8 @@ export class Answer {
     this.refreshSoon = debounced(120, () => this.refresh());
   }
 
-  // show begins with a model.
-  async show(model, administrator) {
+  // show begins with a model, at a record or else at the first.
+  async show(model, administrator, record) {
     this.model = model;
     this.draft = null;
     this.last = null;
@@ -40,7 +40,7 @@ export class Answer {
     this.record.value = "";
     const found = await this.records("");
     if (this.model === model && found.length > 0) {
-      this.record.value = found[0].id;
+      this.record.value = record || found[0].id;
     }
     this.none = found.length === 0;
   }
@@ -69,7 +69,11 @@ export class Answer {
   // refresh reads the record anew. Of several under way only the last counts.
   async refresh() {
     this.asked?.abort();
-    if (!this.draft || this.draft.mistakes[this.part]?.length > 0) {
+    if (!this.draft) {
+      return;
+    }
+    this.draft.record = this.record.value.trim();
+    if (this.draft.mistakes[this.part]?.length > 0) {
       return;
     }
     const one = this.part !== "read_all";

@@ -21,7 +21,11 @@ const text = byID("text");
 
 // Logging in
 
-whenEnded(() => showLogin("Your session has ended. Log in again: what you were editing is still here."));
+// What was being edited stays in the page, for the user who did.
+whenEnded(() => {
+  review.close();
+  showLogin(who ? `Your session has ended. Log in again: what you were editing is kept for ${who.login}.` : "Your session has ended. Log in again.");
+});
 
 byID("login-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -53,11 +57,19 @@ function showLogin(message = "") {
   byID("studio").hidden = true;
   byID("login").hidden = false;
   byID("login-error").textContent = message;
-  byID("login-form").username.focus();
+  const form = byID("login-form");
+  form.username.value ||= who?.login ?? "";
+  (form.username.value ? form.password : form.username).focus();
 }
 
 async function enter() {
+  const before = who;
   who = await ask("GET", "/models");
+  if (before && before.login !== who.login) {
+    location.reload(); // another user may know nothing of what is in the page
+    return;
+  }
+  forgetFields();
   byID("login").hidden = true;
   byID("studio").hidden = false;
   byID("user").replaceChildren(who.login, who.administrator ? element("span", { class: "badge" }, "administrator") : "");
@@ -112,11 +124,13 @@ async function open(known) {
   draft = null;
   tree.tree = [];
   paintDraft();
-  const showing = Promise.all([tree.show(model), answer.show(model, who.administrator)]);
+  let mine = drafts.get(model);
+  const showing = Promise.all([tree.show(model), answer.show(model, who.administrator, mine?.record)]);
   const described = await fieldsOf(model);
   note(byID("model-note"), described.cost === "odoo" ? "Read through Odoo: " + described.reason : known.closed ? "A preset closes this model for all requests." : "");
-  let mine = drafts.get(model);
-  if (!mine) {
+  if (mine) {
+    await mine.reread();
+  } else {
     mine = new Draft(model);
     await mine.load(who.administrator);
     drafts.set(model, mine);
@@ -126,8 +140,7 @@ async function open(known) {
     return;
   }
   draft = mine;
-  const first = trees.find((name) => draft.parts[name].trim() !== "") || "read_one";
-  selectPart(first);
+  selectPart(draft.part || trees.find((name) => draft.parts[name].trim() !== "") || "read_one");
 }
 
 function note(holder, message) {
@@ -140,6 +153,7 @@ function note(holder, message) {
 const selectPart = tabs(byID("parts"), "part", (chosen) => {
   part = chosen;
   if (draft) {
+    draft.part = part;
     paintText();
     tree.setTree(draft.trees[part] || []);
     answer.setDraft(draft, part);
@@ -239,8 +253,7 @@ function paintDraft() {
 
 byID("revert").addEventListener("click", async () => {
   draft.parts = { ...draft.saved };
-  await Promise.all(trees.map((name) => draft.setText(name, draft.parts[name])));
-  draft.mistakes.settings = [];
+  await draft.reread();
   selectPart(part);
 });
 
@@ -303,7 +316,7 @@ async function settle(work, preset) {
   const listed = who.models.find((model) => model.model === draft.model);
   listed.preset = preset;
   listed.closed = false;
-  await Promise.all(trees.map((name) => draft.setText(name, draft.parts[name])));
+  await draft.reread();
   review.close();
   selectPart(part);
 }

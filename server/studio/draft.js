@@ -18,6 +18,8 @@ export class Draft {
     this.trees = { read_all: [], read_one: [], create_one: [] };
     this.lines = {}; // the trees on one line each
     this.mistakes = {}; // of each part
+    this.part = ""; // that was shown last
+    this.record = ""; // whose answer was shown last
   }
 
   // load gets the preset in force, which only administrators may see; without one it begins with id and
@@ -31,7 +33,12 @@ export class Draft {
       const names = ["id", "name"].filter((name) => byName.has(name));
       await this.setTree("read_one", names.map((name) => ({ name })));
     }
-    await Promise.all(trees.map((part) => this.setText(part, this.parts[part])));
+    await this.reread();
+  }
+
+  // reread takes all texts as if they had been typed anew.
+  async reread() {
+    await Promise.all(Object.keys(this.parts).map((part) => this.setText(part, this.parts[part])));
   }
 
   async loadSaved() {
