@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -137,4 +138,28 @@ func TestGrantsCommand(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Ensure that lateral demo brings up an Odoo of its own, reads an order with all it has, prints it and ends.
+func TestDemoCommand(t *testing.T) {
+	command := exec.CommandContext(t.Context(), binary.executable(t), "demo")
+	var progress strings.Builder
+	command.Stderr = &progress
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("%v:\n%s%s", err, out, progress.String())
+	}
+	var order struct {
+		Partner struct{ Name string } `json:"partner_id"`
+		Lines   []struct {
+			Product struct{ Name string } `json:"product_id"`
+		} `json:"order_line"`
+	}
+	document, lines, _ := strings.Cut(string(out), "\n\nThat was:\n")
+	if err := json.Unmarshal([]byte(document), &order); err != nil || order.Partner.Name == "" || len(order.Lines) == 0 || order.Lines[0].Product.Name == "" {
+		t.Errorf("%v: %s", err, out)
+	}
+	if strings.Count(lines, "curl ") != 2 {
+		t.Errorf("the requests that were made: %s", lines)
+	}
 }

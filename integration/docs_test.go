@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -74,6 +73,12 @@ func documents(t testing.TB) []string {
 // notRun says why a block of commands is not run here.
 const notRun = "not-run: "
 
+// Where and how a block of commands runs, if not in a folder of its own and to its end.
+const (
+	inRepository = "in-repository"
+	untilStopped = "until-stopped"
+)
+
 // documentedElsewhere are the requests of docs/writing.md, which TestWrites sends.
 var documentedElsewhere = regexp.MustCompile(`^(POST|PUT|DELETE) /`)
 
@@ -81,7 +86,9 @@ var documentedElsewhere = regexp.MustCompile(`^(POST|PUT|DELETE) /`)
 type documentRunner struct {
 	client
 	folder string
-	shell  string // PATH with a curl that notes the statuses of its answers
+	// shell is the environment of commands; stands puts what is here in the place of the documents' names.
+	shell  []string
+	stands *strings.Replacer
 	// ran is the last block of commands, with what it printed and the status of its last answer.
 	ran    block
 	output string
@@ -109,19 +116,7 @@ func TestDocuments(t *testing.T) {
 	}
 	v := s.serve(t, presets, "LATERAL_ENDPOINTS_FOLDER="+scripts(t, endpoints))
 	r := &documentRunner{client: s.client(t, v, stack.RoleAdmin), folder: t.TempDir(), counts: map[string]int{}}
-	bin := filepath.Join(r.folder, "bin")
-	if err := os.Mkdir(bin, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Fatalf("the documents' commands need curl: %v", err)
-	}
-	shim := fmt.Sprintf("#!/bin/sh\nexec %s -w '%%{stderr}%%{http_code}\\n' \"$@\" 2>>%s/statuses\n", curl, r.folder)
-	if err := os.WriteFile(filepath.Join(bin, "curl"), []byte(shim), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	r.shell = bin + ":" + os.Getenv("PATH")
+	r.prepare()
 	v.until(t, "the service is ready", func() bool { return v.send("GET", "/readyz", "", "").status == 200 })
 	for _, b := range all {
 		if err := r.check(b); err != nil {
@@ -147,6 +142,9 @@ func (r *documentRunner) check(b block) error {
 			return nil
 		}
 		r.counts[b.file]++
+		if b.about == untilStopped {
+			return r.serveAndStop(b)
+		}
 		return r.run(b)
 	case b.language == "json" && b.answers && r.ran.file == b.file:
 		return r.compare(b)
@@ -162,31 +160,7 @@ func (r *documentRunner) check(b block) error {
 	case b.language == "" && b.file == "docs/writing.md" && documentedElsewhere.MatchString(b.text):
 		return nil
 	}
-	return fmt.Errorf("nothing looks at a block of %q; say sh, json, python, yaml or star, or %q with a reason", b.language, "sh "+notRun)
-}
-
-// run runs commands, on the service in place of the one of the documents.
-func (r *documentRunner) run(b block) error {
-	_ = os.Remove(filepath.Join(r.folder, "statuses"))
-	command := exec.CommandContext(r.t.Context(), "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(b.text, "http://localhost:8070", r.v.url))
-	command.Dir = r.folder
-	command.Env = append(os.Environ(), "PATH="+r.shell, "TOKEN="+r.token)
-	out, err := command.CombinedOutput()
-	statuses, _ := os.ReadFile(filepath.Join(r.folder, "statuses"))
-	lines := strings.Fields(string(statuses))
-	r.ran, r.output, r.status = b, string(out), ""
-	if len(lines) > 0 {
-		r.status = lines[len(lines)-1]
-		for _, status := range lines[:len(lines)-1] {
-			if status[0] != '2' {
-				return fmt.Errorf("an answer on the way has the status %s:\n%s", status, out)
-			}
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%w:\n%s", err, out)
-	}
-	return nil
+	return fmt.Errorf("nothing looks at a block of %q; say sh, json, python, yaml or star, or %q with a reason", b.language+" "+b.about, "sh "+notRun)
 }
 
 // compare holds the last output against the answer that a document has.
@@ -266,20 +240,6 @@ func (r *documentRunner) preset(b block) error {
 	}
 	_, _, err := text.Resolve(r.s.catalogue(r.t))
 	return err
-}
-
-// settings loads a configuration.
-func (r *documentRunner) settings(b block) error {
-	file := filepath.Join(r.folder, "config.yaml")
-	if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
-		return err
-	}
-	command := exec.CommandContext(r.t.Context(), binary.executable(r.t), "config", "--config", file)
-	command.Env = []string{"LATERAL_DATABASE_DSN=dbname=x", "LATERAL_ODOO_URL=http://localhost:8069", "LATERAL_ODOO_DATABASE=x"}
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w:\n%s", err, out)
-	}
-	return nil
 }
 
 // script loads a script.

@@ -136,6 +136,14 @@ func (s *stand) run(t testing.TB, p *program, presets map[string]string, setting
 			command.Env = append(command.Env, setting)
 		}
 	}
+	v := start(t, command)
+	v.presets = folder
+	return v
+}
+
+// start starts a command that is a lateral serving, and waits for its address.
+func start(t testing.TB, command *exec.Cmd) *service {
+	t.Helper()
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +151,7 @@ func (s *stand) run(t testing.TB, p *program, presets map[string]string, setting
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	v := &service{log: &serviceLog{}, process: command.Process, presets: folder}
+	v := &service{log: &serviceLog{}, process: command.Process}
 	address := make(chan string, 1)
 	var reading sync.WaitGroup
 	reading.Go(func() {
