@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,7 +42,7 @@ func Classify(err error) Class {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Canceled
-	case isConnectError(err), pgconn.Timeout(err):
+	case isConnectError(err), pgconn.Timeout(err), errors.Is(err, io.ErrUnexpectedEOF):
 		return Unavailable
 	}
 	if network := net.Error(nil); errors.As(err, &network) {

@@ -4,9 +4,9 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +32,9 @@ type Pool struct {
 	pool *pgxpool.Pool
 	// snapshots has an entry for each connection that a Snapshot holds.
 	snapshots chan struct{}
+	unnamed   bool // pipelines prepare nothing by name
+	// discarding are the connections that are being closed in the midst of an answer.
+	discarding sync.WaitGroup
 }
 
 // Querier runs one statement; pools and snapshots are.
@@ -77,11 +80,14 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", withoutSecrets(err))
 	}
-	return &Pool{pool: pool, snapshots: make(chan struct{}, max(1, config.MaxConns/2))}, nil
+	return &Pool{pool: pool, snapshots: make(chan struct{}, max(1, config.MaxConns/2)), unnamed: c.TransactionPooling}, nil
 }
 
 // Close waits for running statements and closes all connections.
-func (p *Pool) Close() { p.pool.Close() }
+func (p *Pool) Close() {
+	p.pool.Close()
+	p.discarding.Wait()
+}
 
 // Ping fails where no connection can be had.
 func (p *Pool) Ping(ctx context.Context) error { return p.pool.Ping(ctx) }
@@ -104,81 +110,6 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 func (p *Pool) Snapshot(ctx context.Context, fn func(Querier) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, p.pool, options, func(tx pgx.Tx) error { return fn(tx) })
-}
-
-// Statement is SQL text with its parameters.
-type Statement struct {
-	SQL  string
-	Args []any
-}
-
-// Pipeline sends statements in one round trip, as one implicit transaction and so one snapshot.
-// The caller reads the results in order and must Close it.
-func (p *Pool) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline, error) {
-	conn, err := p.pool.Acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	batch := &pgx.Batch{}
-	for _, s := range statements {
-		batch.Queue(s.SQL, s.Args...)
-	}
-	return &Pipeline{conn: conn, results: conn.SendBatch(ctx, batch)}, nil
-}
-
-// Pipeline is a batch of statements under way.
-type Pipeline struct {
-	conn    *pgxpool.Conn
-	results pgx.BatchResults
-	// snapshot is the one whose connection it is, nil where it has one of its own.
-	snapshot *Snapshot
-}
-
-// Next returns the rows of the next statement. They must be closed before Next is called again.
-func (p *Pipeline) Next() (pgx.Rows, error) { return p.results.Query() }
-
-// Row reads the next statement's only row.
-func (p *Pipeline) Row(targets ...any) error { return p.results.QueryRow().Scan(targets...) }
-
-// Close reads what is left and gives the connection back.
-func (p *Pipeline) Close() error {
-	err := p.results.Close()
-	if p.snapshot == nil {
-		p.conn.Release()
-	}
-	return err
-}
-
-// Fail ends a pipeline that err came from: after an error of the server nothing follows, so that the
-// connection is kept; otherwise it is abandoned.
-func (p *Pipeline) Fail(err error) {
-	if server := (*pgconn.PgError)(nil); !errors.As(err, &server) {
-		p.Abandon()
-		return
-	}
-	// It tells of the same error once more.
-	_ = p.Close()
-}
-
-// Abandon gives up a pipeline whose results are not wanted: rather than read an answer of any
-// length to its end, it closes the connection, which makes the server stop at the next row. One of a
-// snapshot is read to its end only if the snapshot is used once more.
-func (p *Pipeline) Abandon() {
-	if p.snapshot != nil {
-		p.snapshot.left = p
-		return
-	}
-	closeAtOnce(p.conn)
-}
-
-// closeAtOnce closes a connection in the midst of an answer.
-func closeAtOnce(held *pgxpool.Conn) {
-	conn := held.Hijack()
-	// A context that has ended skips the polite goodbye, which would wait for the server to finish
-	// sending.
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = conn.PgConn().Close(ended)
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

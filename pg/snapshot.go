@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -15,7 +15,7 @@ import (
 type Snapshot struct {
 	pool *Pool
 	conn *pgxpool.Conn
-	left *Pipeline // abandoned, and not read to its end; nil: none
+	left *Pipeline // abandoned and not read to its end, or broken; nil: none
 }
 
 // BeginSnapshot begins a snapshot. At most half of the pool's connections are held by snapshots,
@@ -47,14 +47,14 @@ func (s *Snapshot) Pipeline(ctx context.Context, statements ...Statement) (*Pipe
 	if err := s.settle(); err != nil {
 		return nil, err
 	}
-	batch := &pgx.Batch{}
-	batch.Queue("SAVEPOINT " + savepoint)
-	for _, statement := range statements {
-		batch.Queue(statement.SQL, statement.Args...)
+	p := &Pipeline{pool: s.pool, conn: s.conn, snapshot: s}
+	err := p.send(ctx, append([]Statement{{SQL: "SAVEPOINT " + savepoint}}, statements...))
+	if err == nil {
+		_, err = p.Row()
 	}
-	p := &Pipeline{conn: s.conn, results: s.conn.SendBatch(ctx, batch), snapshot: s}
-	if _, err := p.results.Exec(); err != nil {
-		return nil, errors.Join(err, p.Close())
+	if !errors.Is(err, io.EOF) {
+		p.Fail(err)
+		return nil, err
 	}
 	return p, nil
 }
@@ -76,7 +76,9 @@ func (s *Snapshot) settle() error {
 		return nil
 	}
 	err := s.left.Close()
-	s.left = nil
+	if !s.left.broken {
+		s.left = nil
+	}
 	if err != nil {
 		return fmt.Errorf("go on with a snapshot: %w", err)
 	}
@@ -87,7 +89,8 @@ func (s *Snapshot) settle() error {
 func (s *Snapshot) Close(ctx context.Context) error {
 	defer func() { <-s.pool.snapshots }()
 	if s.left != nil {
-		closeAtOnce(s.conn)
+		s.left.stop()
+		s.pool.discard(s.conn)
 		return nil
 	}
 	_, err := s.conn.Exec(ctx, "ROLLBACK")

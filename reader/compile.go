@@ -8,16 +8,19 @@ import (
 
 	sq "github.com/Masterminds/squirrel"
 
+	"lateral/pg"
 	"lateral/schema"
 )
 
 // statement is a plan as SQL: one row per root record, the record's finished JSON document first
 // and, where flagged, an int of flags second.
 type statement struct {
-	sql     string
-	args    []any
-	byID    bool // the first argument is the root record's id, to be set for each read
-	flagged bool
+	sql  string
+	args []any
+	// parameters and countParameters are args and countArgs, encoded once for all runs.
+	parameters, countParameters [][]byte
+	byID                        bool // the first argument is the root record's id, to be set for each read
+	flagged                     bool
 	// count is the statement that counts all matching records, and its arguments; empty unless
 	// asked for.
 	count     string
@@ -31,6 +34,24 @@ func (s *statement) arguments(id int64) []any {
 		return s.args
 	}
 	return append([]any{id}, s.args[1:]...)
+}
+
+// of is the statement to send for a read of the record of an id, likewise.
+func (s *statement) of(id int64) pg.Statement {
+	parameters := s.parameters
+	if s.byID {
+		parameters = append([][]byte{pg.IntParameter(id)}, parameters[1:]...)
+	}
+	return pg.Statement{SQL: s.sql, Parameters: parameters}
+}
+
+// encode encodes the arguments.
+func (s *statement) encode() (err error) {
+	if s.parameters, err = pg.Parameters(s.args); err != nil {
+		return err
+	}
+	s.countParameters, err = pg.Parameters(s.countArgs)
+	return err
 }
 
 // wholePage is the longest page that is cheap to sort with its documents finished.

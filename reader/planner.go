@@ -149,8 +149,8 @@ func holdsText(v any, text string) bool {
 
 // negatesApart reports whether a domain with a negation has a comparison by <> that must not be
 // taken for one by !=. Up to 17.0 only != has an opposite, so that of <> the whole predicate is
-// negated (14.0: odoo/osv/expression.py, distribute_not). Of a stored scalar and one constant that
-// selects the same records; along a path, where the constant is looked for first, it does not.
+// negated (14.0: odoo/osv/expression.py, distribute_not). Of a stored field and one constant or id that
+// selects the same records; along a path or by a name, which are looked for first, it does not.
 func (p *planner) negatesApart(model *schema.Model, domain []any) bool {
 	return slices.ContainsFunc(domain, func(term any) bool {
 		leaf := listOf(term)
@@ -159,7 +159,8 @@ func (p *planner) negatesApart(model *schema.Model, domain []any) bool {
 		}
 		name, _ := leaf[0].(string)
 		f := model.Field(name)
-		return f == nil || !f.Stored || isList(leaf[2]) || !slices.Contains(directTypes, f.Type)
+		_, isID := leaf[2].(int64)
+		return f == nil || !f.Stored || isList(leaf[2]) || !slices.Contains(directTypes, f.Type) && !(f.Type.Relational() && (isID || leaf[2] == false))
 	})
 }
 

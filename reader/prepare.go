@@ -64,6 +64,10 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 			plan.Delegate, made.statement = odoo.reason, nil
 		case err != nil:
 			return nil, err
+		default:
+			if err := made.statement.encode(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if made.statement == nil {

@@ -338,9 +338,9 @@ func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Creden
 	batch := make([]pg.Statement, 0, 3)
 	batch = append(batch, pg.Statement{SQL: prepared.signals})
 	if s.count != "" {
-		batch = append(batch, pg.Statement{SQL: s.count, Args: s.countArgs})
+		batch = append(batch, pg.Statement{SQL: s.count, Parameters: s.countParameters})
 	}
-	batch = append(batch, pg.Statement{SQL: s.sql, Args: s.arguments(q.ID)})
+	batch = append(batch, s.of(q.ID))
 	pipeline, err := from.Pipeline(ctx, batch...)
 	if err != nil {
 		return nil, err
@@ -370,7 +370,11 @@ func (e *movedError) Error() string { return "Odoo has signalled a change" }
 // begin reads the signals, the count and the first row of a pipeline.
 func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
 	var s schema.Signals
-	if err := pipeline.Row(&s.Registry, &s.Cache); err != nil {
+	err := pipeline.Only(func(row [][]byte) error {
+		s.Registry, s.Cache = string(row[0]), string(row[1])
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if !current(s, c, p) {
@@ -378,17 +382,16 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Cat
 	}
 	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1, plan: prepared.plan}
 	if prepared.statement.count != "" {
-		if err := pipeline.Row(&result.Total); err != nil {
+		err := pipeline.Only(func(row [][]byte) (err error) {
+			result.Total, err = intColumn(row[0])
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
-	rows, err := pipeline.Next()
-	if err != nil {
-		return nil, err
-	}
-	source := &rowSource{pipeline: pipeline, rows: rows, flagged: prepared.statement.flagged}
+	source := &rowSource{pipeline: pipeline, flagged: prepared.statement.flagged}
 	if err := source.peek(ctx); err != nil {
-		rows.Close()
 		return nil, err
 	}
 	result.source = source

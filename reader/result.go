@@ -2,13 +2,9 @@ package reader
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
 
 	"lateral/pg"
 	"lateral/schema"
@@ -58,7 +54,6 @@ func (r *Result) Close() error { return r.source.close() }
 // rowSource streams the rows of a statement.
 type rowSource struct {
 	pipeline *pg.Pipeline
-	rows     pgx.Rows
 	flagged  bool
 	// held is the first row's document, read ahead to see whether the statement works at all.
 	held    []byte
@@ -85,16 +80,13 @@ func (s *rowSource) next(context.Context) ([]byte, error) {
 	if s.ended {
 		return nil, io.EOF
 	}
-	if !s.rows.Next() {
+	row, err := s.pipeline.Row()
+	if err != nil {
 		s.ended = true
-		if err := s.rows.Err(); err != nil {
-			return nil, err
-		}
-		return nil, io.EOF
+		return nil, err
 	}
-	values := s.rows.RawValues()
 	if s.flagged {
-		flags, err := intValue(values[1], s.rows.FieldDescriptions()[1].Format)
+		flags, err := intColumn(row[1])
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +94,7 @@ func (s *rowSource) next(context.Context) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return values[0], nil
+	return row[0], nil
 }
 
 func (s *rowSource) close() error {
@@ -111,21 +103,15 @@ func (s *rowSource) close() error {
 		s.pipeline.Abandon()
 		return nil
 	}
-	s.rows.Close()
 	return s.pipeline.Close()
 }
 
-// intValue reads an int4 of the wire in either format.
-func intValue(raw []byte, format int16) (int64, error) {
-	switch {
-	case raw == nil:
+// intColumn reads an integer column; NULL is 0.
+func intColumn(text []byte) (int64, error) {
+	if text == nil {
 		return 0, nil
-	case format == pgx.TextFormatCode:
-		return strconv.ParseInt(string(raw), 10, 64)
-	case len(raw) == 4:
-		return int64(int32(binary.BigEndian.Uint32(raw))), nil
 	}
-	return 0, fmt.Errorf("an int of %d bytes", len(raw))
+	return strconv.ParseInt(string(text), 10, 64)
 }
 
 // flagError turns the flags of a row into the error they mean.

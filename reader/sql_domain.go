@@ -255,6 +255,8 @@ func (t table) condition(d schema.Condition, m mode) (sq.Sqlizer, error) {
 		return nil, delegate("%s.%s has a search method", t.model.Name, f.Name)
 	}
 	switch {
+	case f.Static.Source != nil && f.Static.Source.Search == followerSearch:
+		return t.followed(f, d, m)
 	case f.Inherited && !f.Stored:
 		return t.inheritedCondition(f, d, m)
 	case !f.Stored && len(f.Related) > 1 && !f.CompanyDependent:

@@ -59,9 +59,6 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 		parent = f.Name
 	}
 	stored := comodel.ParentStore && parent == comodel.ParentName
-	if !stored && !modern {
-		return nil, delegate("%s on %s, which has no parent_path", d.Op, comodel.Name)
-	}
 	family, err := c.family(comodel, parent, stored, d.Op == "child_of", ids, m)
 	if err != nil {
 		return nil, err
@@ -90,14 +87,15 @@ func (c *compiler) family(model *schema.Model, parent string, stored, down bool,
 	from := ident(model.Table)
 	root, kin := c.alias(), c.alias()
 	roots := from + " " + root + " WHERE " + root + ".id = ANY(?::int8[])"
+	archived := ""
+	if flag := model.Field(model.ActiveName); down && !c.catalogue.Features.ModernDomains && m.active && flag != nil && flag.Column != "" {
+		// Up to 17.0 descendants are searched for with the active filter on, level by level where there
+		// is no parent_path (14.0: odoo/osv/expression.py, child_of_domain).
+		archived = " AND " + kin + "." + ident(flag.Column)
+	}
 	if stored {
 		if !down {
 			return sq.Expr("SELECT unnest(string_to_array(rtrim("+root+".parent_path, '/'), '/'))::int4 FROM "+roots, ids), nil
-		}
-		archived := ""
-		if flag := model.Field(model.ActiveName); !c.catalogue.Features.ModernDomains && m.active && flag != nil && flag.Column != "" {
-			// Up to 17.0 the records found are searched for with the active filter on.
-			archived = " AND " + kin + "." + ident(flag.Column)
 		}
 		return sq.Expr("SELECT "+kin+".id FROM "+from+" "+kin+" WHERE EXISTS (SELECT 1 FROM "+roots+
 			" AND "+kin+".parent_path LIKE "+root+".parent_path || '%')"+archived, ids), nil
@@ -109,7 +107,7 @@ func (c *compiler) family(model *schema.Model, parent string, stored, down bool,
 	column, walk := ident(link.Column), c.alias()
 	step := "SELECT " + kin + ".id, " + kin + "." + column + " FROM " + from + " " + kin + " JOIN " + walk + " ON "
 	if down {
-		step += kin + "." + column + " = " + walk + ".id"
+		step += kin + "." + column + " = " + walk + ".id" + archived
 	} else {
 		step += kin + ".id = " + walk + ".up"
 	}

@@ -185,7 +185,8 @@ func (t table) displayName(hops int) (value, error) {
 		return value{}, delegate("the display name of %s is a %s", t.model.Name, f.Type)
 	}
 	if c.catalogue.Features.FalseText {
-		v.sql = "coalesce(nullif(" + v.sql + ", ''), 'False')"
+		// Python writes False for no name; an empty one stays empty.
+		v.sql = "coalesce(" + v.sql + ", 'False')"
 	}
 	return v, nil
 }

@@ -1,0 +1,120 @@
+package pg
+
+import (
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// maxNamed bounds the statements that a connection keeps prepared.
+const maxNamed = 256
+
+// wireKey is the key of a connection's wire among pgconn's custom data.
+const wireKey = "lateral"
+
+// wire is what pipelines keep of a connection: its statements, and messages that are used again.
+type wire struct {
+	frontend *pgproto3.Frontend
+	unnamed  bool // nothing may be prepared by name
+	names    map[string]*named
+	count    int64
+	tick     int64
+
+	parse   pgproto3.Parse
+	bind    pgproto3.Bind
+	execute pgproto3.Execute
+	closing pgproto3.Close
+	sync    pgproto3.Sync
+}
+
+// named is a statement that is prepared by name.
+type named struct {
+	sql    string
+	name   string
+	parsed bool  // the server has confirmed it
+	used   int64 // tick of the last use
+}
+
+// wireOf returns the wire of a connection, which must be idle.
+func wireOf(conn *pgconn.PgConn, unnamed bool) *wire {
+	if known, ok := conn.CustomData()[wireKey].(*wire); ok {
+		return known
+	}
+	w := &wire{frontend: conn.Frontend(), unnamed: unnamed, names: map[string]*named{}}
+	w.closing.ObjectType = 'S'
+	conn.CustomData()[wireKey] = w
+	return w
+}
+
+// send queues one statement, and returns it where it has to be parsed first and has a name.
+func (w *wire) send(sql string, parameters [][]byte) *named {
+	var parsing *named
+	name := ""
+	if w.unnamed {
+		w.parse.Name, w.parse.Query = "", sql
+		w.frontend.SendParse(&w.parse)
+	} else {
+		s := w.names[sql]
+		if s == nil {
+			s = w.prepare(sql)
+			parsing = s
+		}
+		w.tick++
+		s.used, name = w.tick, s.name
+	}
+	w.bind.PreparedStatement, w.bind.Parameters = name, parameters
+	w.frontend.SendBind(&w.bind)
+	w.bind.Parameters = nil
+	w.frontend.SendExecute(&w.execute)
+	return parsing
+}
+
+// prepare queues the parsing of a statement under a new name. Where there are too many, the one that
+// was not used for longest goes.
+func (w *wire) prepare(sql string) *named {
+	if len(w.names) >= maxNamed {
+		var oldest *named
+		for _, s := range w.names {
+			if oldest == nil || s.used < oldest.used {
+				oldest = s
+			}
+		}
+		w.forget(oldest)
+	}
+	w.count++
+	s := &named{sql: sql, name: "lateral_" + strconv.FormatInt(w.count, 10)}
+	w.names[sql] = s
+	w.parse.Name, w.parse.Query = s.name, sql
+	w.frontend.SendParse(&w.parse)
+	return s
+}
+
+// forget queues the end of a statement. Ending one that the server does not have is no error.
+func (w *wire) forget(s *named) {
+	delete(w.names, s.sql)
+	w.closing.Name = s.name
+	w.frontend.SendClose(&w.closing)
+}
+
+// distrust forgets the statements after an error: those that were to be parsed are not, and any of the
+// others may be what failed because its tables have changed. The server is told with what is sent next.
+func (w *wire) distrust(parsing []*named) {
+	for _, s := range parsing {
+		delete(w.names, s.sql)
+	}
+	for _, s := range w.names {
+		if s.used > w.tick-recent {
+			w.forget(s)
+		}
+	}
+}
+
+// recent is how many of the last uses are distrusted, which is at least as many as a pipeline has.
+const recent = 8
+
+// flush sends what is queued.
+func (w *wire) flush() error {
+	w.frontend.SendSync(&w.sync)
+	return w.frontend.Flush()
+}
