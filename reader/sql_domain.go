@@ -250,6 +250,11 @@ func (t table) condition(d schema.Condition, m mode) (sq.Sqlizer, error) {
 	if err := plainText(d); err != nil {
 		return nil, err
 	}
+	if c.catalogue.Features.ModernDomains && f.CompanyDependent && t.model.SelfRead && !m.super {
+		// To try the default value Odoo makes a user, whose groups it may not read for everybody (Odoo
+		// 19.0: addons/base/models/ir_default.py, _evaluate_condition_with_fallback, and res_users.py, new).
+		return nil, delegate("%s.%s is company-dependent", t.model.Name, f.Name)
+	}
 	if c.catalogue.Features.ModernDomains && f.Static.Source != nil && f.Static.Source.Search != "" {
 		// A search method decides even where there is a column (Odoo 19.0: odoo/orm/domains.py, _optimize_step).
 		return nil, delegate("%s.%s has a search method", t.model.Name, f.Name)
