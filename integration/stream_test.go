@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	brotli "github.com/molecule-man/go-brrr"
 	"github.com/stretchr/testify/require"
 
 	"lateral/integration/stack"
@@ -53,33 +57,47 @@ func TestStream(t *testing.T) {
 		flat := s.serve(t, nil)
 		columns := url.Values{"exclude_fields": {"*"}, "include_fields": {"['" + strings.Join(streamColumns, "', '") + "']"}}
 		for _, c := range []struct {
-			name  string
-			query url.Values
-			on    *service
+			name    string
+			query   url.Values
+			on      *service
+			codings []string // the fast client's, beside none
+			slow    []string // the slow client's
 		}{
-			{"24 columns", columns, flat},
-			{"nested", url.Values{}, nested},
+			{"24 columns", columns, flat, []string{"zstd", "br", "gzip"}, []string{"gzip"}},
+			{"nested", url.Values{}, nested, nil, []string{"identity", "zstd"}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				token := c.on.admin(t, s)
 				// Once around first, so that what a service keeps is counted as idle.
-				c.on.readPage(t, token, c.query, 10)
+				c.on.readPage(t, token, "identity", c.query, 10)
 				idle, _ := c.on.resident(t)
 				spilled := spilledBytes(t, owner)
 
 				c.on.resetPeak(t)
-				fast := c.on.readPage(t, token, c.query, 0)
+				fast := c.on.readPage(t, token, "identity", c.query, 0)
 				_, peak := c.on.resident(t)
 				t.Logf("fast client: %s; %.1f MB above idle (%.1f MB)", fast, megabytes(peak-idle), megabytes(idle))
 				require.Equal(t, want, fast.rows)
 				require.Less(t, peak-idle, int64(streamMemory))
 
-				c.on.resetPeak(t)
-				taken := c.on.readSlowly(t, token, c.query, 8*time.Second)
-				_, peak = c.on.resident(t)
-				t.Logf("slow client: %.1f MB taken; %.1f MB above idle", megabytes(taken), megabytes(peak-idle))
-				require.Less(t, taken, fast.bytes, "the slow client was too fast to tell anything")
-				require.Less(t, peak-idle, int64(streamMemory))
+				for _, coding := range c.codings {
+					c.on.resetPeak(t)
+					coded := c.on.readPage(t, token, coding, c.query, 0)
+					_, peak := c.on.resident(t)
+					t.Logf("%s: %s; %.1f MB above idle", coding, coded, megabytes(peak-idle))
+					require.Equal(t, fast.sum, coded.sum, "%s is not the same answer", coding)
+					require.Less(t, coded.bytes, fast.bytes/4)
+					require.Less(t, peak-idle, int64(streamMemory))
+				}
+
+				for _, coding := range c.slow {
+					c.on.resetPeak(t)
+					taken := c.on.readSlowly(t, token, coding, c.query, 6*time.Second)
+					_, peak = c.on.resident(t)
+					t.Logf("slow client, %s: %.1f MB taken; %.1f MB above idle", coding, megabytes(taken), megabytes(peak-idle))
+					require.Less(t, taken, fast.bytes/10, "the slow client was too fast to tell anything")
+					require.Less(t, peak-idle, int64(streamMemory))
+				}
 
 				s.waitForQuiet(t, owner)
 				spilled = spilledBytes(t, owner) - spilled
@@ -94,7 +112,8 @@ func megabytes(n int64) float64 { return float64(n) / (1 << 20) }
 
 // streamed is what a client saw of a page.
 type streamed struct {
-	rows, bytes int64
+	rows, bytes int64 // as sent
+	sum         uint64
 	first, all  time.Duration
 }
 
@@ -103,14 +122,35 @@ func (r streamed) String() string {
 		r.first.Round(time.Millisecond), r.all.Round(time.Millisecond), float64(r.rows)/r.all.Seconds())
 }
 
-// open starts a read whose answer the caller takes, and closes.
-func (v *service) open(ctx context.Context, client *http.Client, path, token string) (*http.Response, error) {
+// open starts a read in a content coding, whose answer the caller takes as it is sent, and closes.
+func (v *service) open(ctx context.Context, client *http.Client, path, token, coding string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Access-Token", token)
+	request.Header.Set("Accept-Encoding", coding)
 	return client.Do(request)
+}
+
+// decoded reads a body that was sent in a coding.
+func decoded(t *testing.T, coding string, body io.Reader) io.Reader {
+	t.Helper()
+	switch coding {
+	case "gzip":
+		r, err := gzip.NewReader(body)
+		require.NoError(t, err)
+		return r
+	case "zstd":
+		r, err := zstd.NewReader(body)
+		require.NoError(t, err)
+		t.Cleanup(r.Close)
+		return r
+	case "br":
+		return brotli.NewReader(body)
+	}
+	require.Equal(t, "identity", coding)
+	return body
 }
 
 // countingReader counts what is read.
@@ -127,7 +167,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // readPage reads a page of orders as fast as it comes and makes sure that it is whole: valid JSON,
 // every record once, and as many as it says itself.
-func (v *service) readPage(t *testing.T, token string, query url.Values, limit int) streamed {
+func (v *service) readPage(t *testing.T, token, coding string, query url.Values, limit int) streamed {
 	t.Helper()
 	values := url.Values{}
 	for name := range query {
@@ -137,7 +177,7 @@ func (v *service) readPage(t *testing.T, token string, query url.Values, limit i
 		values.Set("limit", fmt.Sprint(limit))
 	}
 	begin := time.Now()
-	response, err := v.open(t.Context(), http.DefaultClient, "/api/sale.order?"+values.Encode(), token)
+	response, err := v.open(t.Context(), http.DefaultClient, "/api/sale.order?"+values.Encode(), token, coding)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -147,7 +187,8 @@ func (v *service) readPage(t *testing.T, token string, query url.Values, limit i
 	require.Equal(t, reader.PathDirect, response.Header.Get("X-Read-Path"))
 	read := streamed{first: time.Since(begin)}
 	body := &countingReader{Reader: response.Body}
-	decoder := json.NewDecoder(body)
+	sum := fnv.New64a()
+	decoder := json.NewDecoder(io.TeeReader(decoded(t, coding, body), sum))
 	seen := make(map[int64]bool, clonedOrders)
 	_, err = decoder.Token()
 	require.NoError(t, err)
@@ -173,14 +214,14 @@ func (v *service) readPage(t *testing.T, token string, query url.Values, limit i
 		_, err = decoder.Token()
 		require.NoError(t, err)
 	}
-	read.rows, read.bytes, read.all = int64(len(seen)), body.n, time.Since(begin)
+	read.rows, read.bytes, read.all, read.sum = int64(len(seen)), body.n, time.Since(begin), sum.Sum64()
 	require.Equal(t, count, read.rows)
 	return read
 }
 
 // readSlowly takes about 200 kB a second of a page for a while, then hangs up. It returns how much
 // it took.
-func (v *service) readSlowly(t *testing.T, token string, query url.Values, during time.Duration) int64 {
+func (v *service) readSlowly(t *testing.T, token, coding string, query url.Values, during time.Duration) int64 {
 	t.Helper()
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		var dialer net.Dialer
@@ -192,7 +233,7 @@ func (v *service) readSlowly(t *testing.T, token string, query url.Values, durin
 	}
 	transport := &http.Transport{DialContext: dial, ReadBufferSize: 4 << 10}
 	defer transport.CloseIdleConnections()
-	response, err := v.open(t.Context(), &http.Client{Transport: transport}, "/api/sale.order?"+query.Encode(), token)
+	response, err := v.open(t.Context(), &http.Client{Transport: transport}, "/api/sale.order?"+query.Encode(), token, coding)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, http.StatusOK, response.StatusCode)

@@ -132,6 +132,7 @@ func (s *Server) deleteTokens(x *exchange) {
 // secretParams reads the parameters of a route whose requests and answers hold secrets, which must
 // not be kept on the way.
 func (x *exchange) secretParams() (params, error) {
+	x.secret = true
 	x.ctx.Response.Header.Set("Cache-Control", "no-store")
 	return readParams(x.ctx)
 }

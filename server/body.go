@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 )
 
 // startBody hands content over to the connection, which pulls it after the handler has returned.
@@ -35,40 +34,42 @@ func (b *body) Read([]byte) (int, error) { return 0, errors.New("a body is writt
 // SupportsBodyWriteTo tells fasthttp to call WriteTo.
 func (b *body) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the content in pieces, each with a deadline of its own. An error makes fasthttp
-// close the connection, so that the client sees that the content is not whole.
-func (b *body) WriteTo(w io.Writer) (written int64, err error) {
+// WriteTo writes the content in pieces. An error makes fasthttp close the connection, so that the
+// client sees that the content is not whole.
+func (b *body) WriteTo(client io.Writer) (written int64, err error) {
+	w, err := b.x.newPieceWriter(client, b.conn, nil)
 	defer func() {
 		// fasthttp would survive a panic here too, but without calling Close.
 		if bug := recover(); bug != nil {
 			err = fmt.Errorf("panic: %v", bug)
 			b.x.s.deps.Metrics.panics.Inc()
 		}
-		b.x.bytes = written
+		b.x.bytes = w.sent
 		if err != nil {
 			b.failed = endedBy(b.work.ctx, err)
 		}
 	}()
+	if err != nil {
+		return 0, err
+	}
+	err = b.writeTo(w)
+	return w.sent, err
+}
+
+func (b *body) writeTo(w *pieceWriter) error {
 	piece := make([]byte, pieceSize)
 	for {
 		n, err := b.content.Read(piece)
 		if n > 0 {
-			if timeout := b.x.s.config.WriteTimeout; timeout > 0 {
-				if err := b.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-					return written, fmt.Errorf("write deadline: %w", err)
-				}
-			}
-			sent, err := w.Write(piece[:n])
-			written += int64(sent)
-			if err != nil {
-				return written, err
+			if _, err := w.Write(piece[:n]); err != nil {
+				return err
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return written, nil
+			return nil
 		case err != nil:
-			return written, err
+			return err
 		}
 	}
 }

@@ -46,6 +46,7 @@ type exchange struct {
 	effects   *writer.Effects // what the request's calls have done; nil: nobody asks
 	success   int             // status of an answer without an error
 	slot      bool            // holds one of the server's slots
+	secret    bool            // the answer holds tokens
 	streaming bool            // the answer is written after the handler has returned
 	status    int             // of a streamed answer, whose response is gone when it ends
 }

@@ -188,6 +188,7 @@ type Server struct {
 	slots   chan struct{} // one entry per request being worked on; nil: no limit
 	rate    *rateLimit    // nil: no limit
 	buffers sync.Pool     // *[]byte, for pages that may fit into one answer
+	codings []*coding     // that answers may be sent in, the preferred first
 	answers *answers
 	ready   *readiness
 
@@ -211,7 +212,7 @@ func New(deps Deps, config Config) (*Server, error) {
 	if deps.Metrics == nil {
 		deps.Metrics = NewMetrics()
 	}
-	s := &Server{deps: deps, config: config, log: deps.Log}
+	s := &Server{deps: deps, config: config, log: deps.Log, codings: newCodings()}
 	s.base, s.stop = context.WithCancel(context.Background())
 	if config.MaxInFlight > 0 {
 		s.slots = make(chan struct{}, config.MaxInFlight)
@@ -280,4 +281,10 @@ func (s *Server) serveHTTP(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	s.handler(ctx)
+	if x.streaming {
+		return
+	}
+	if err := x.compress(); err != nil {
+		x.fail(err)
+	}
 }

@@ -7,16 +7,10 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"time"
 )
 
-const (
-	// pieceSize is how much of a stream is written at once, in bytes: what a slow client can make
-	// the server hold is one piece and the socket's buffer.
-	pieceSize = 64 << 10
-	// oldClientSize is the longest page for HTTP/1.0, which has no way to stream one safely.
-	oldClientSize = 64 << 20
-)
+// oldClientSize is the longest page in bytes for HTTP/1.0, which has no way to stream one safely.
+const oldClientSize = 64 << 20
 
 // work is the time a request's work may take.
 type work struct {
@@ -67,6 +61,9 @@ func (x *exchange) startStream(p *page) {
 	x.streaming = true
 	x.status = x.success
 	x.ctx.Response.SetStatusCode(x.success)
+	if p.coding = x.coding(); p.coding != nil {
+		x.ctx.Response.Header.SetContentEncoding(p.coding.name)
+	}
 	x.ctx.Response.SetBodyStream(p, -1)
 }
 
@@ -76,6 +73,7 @@ type page struct {
 	rows    Rows
 	work    *work
 	conn    net.Conn
+	coding  *coding // of the stream; nil: none
 	buffer  *[]byte // pending's home
 	pending []byte  // records with commas between them, not yet written
 	count   int64
@@ -128,42 +126,38 @@ func (p *page) Read([]byte) (int, error) { return 0, errors.New("a page is writt
 // SupportsBodyWriteTo tells fasthttp to call WriteTo.
 func (p *page) SupportsBodyWriteTo() bool { return true }
 
-// WriteTo writes the page in pieces, each with a deadline of its own. An error makes fasthttp close
-// the connection without ending the chunked body.
-func (p *page) WriteTo(w io.Writer) (written int64, err error) {
+// WriteTo writes the page in pieces. An error makes fasthttp close the connection without ending the
+// chunked body.
+func (p *page) WriteTo(client io.Writer) (written int64, err error) {
+	w, err := p.x.newPieceWriter(client, p.conn, p.coding)
 	defer func() {
 		// fasthttp would survive a panic here too, but without calling Close.
 		if bug := recover(); bug != nil {
 			err = fmt.Errorf("panic: %v", bug)
 			p.x.s.deps.Metrics.panics.Inc()
 		}
-		p.x.bytes = written
+		p.x.bytes = w.sent
 		if err != nil {
 			p.failed = endedBy(p.work.ctx, err)
 		}
 	}()
-	return p.writeTo(w)
+	if err != nil {
+		return 0, err
+	}
+	defer w.release()
+	err = p.writeTo(w)
+	return w.sent, err
 }
 
-func (p *page) writeTo(w io.Writer) (written int64, err error) {
-	write := func(piece []byte) error {
-		if timeout := p.x.s.config.WriteTimeout; timeout > 0 {
-			if err := p.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-				return fmt.Errorf("write deadline: %w", err)
-			}
-		}
-		n, err := w.Write(piece)
-		written += int64(n)
+func (p *page) writeTo(w *pieceWriter) error {
+	if _, err := w.Write([]byte(`{"results": [`)); err != nil {
 		return err
-	}
-	if err := write([]byte(`{"results": [`)); err != nil {
-		return written, err
 	}
 	for ended := false; ; {
 		for rest := p.pending; len(rest) > 0; {
 			piece := rest[:min(len(rest), pieceSize)]
-			if err := write(piece); err != nil {
-				return written, err
+			if _, err := w.Write(piece); err != nil {
+				return err
 			}
 			rest = rest[len(piece):]
 		}
@@ -171,11 +165,15 @@ func (p *page) writeTo(w io.Writer) (written int64, err error) {
 		if ended {
 			break
 		}
+		var err error
 		if ended, err = p.fill(pieceSize - 1); err != nil {
-			return written, err
+			return err
 		}
 	}
-	return written, write([]byte(`], "count": ` + strconv.FormatInt(p.count, 10) + p.total() + `}`))
+	if _, err := w.Write([]byte(`], "count": ` + strconv.FormatInt(p.count, 10) + p.total() + `}`)); err != nil {
+		return err
+	}
+	return w.finish()
 }
 
 // Close ends a stream, whether it was written to its end or not. fasthttp calls it once.
