@@ -48,6 +48,7 @@ func (b *bench) stream(ctx context.Context, slow bool) (Stream, error) {
 		return Stream{}, err
 	}
 	request.Header.Set("Access-Token", b.service.tokens[page.Role])
+	request.Header.Set("Accept-Encoding", "identity") // the client would otherwise ask for gzip by itself
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return Stream{}, err
