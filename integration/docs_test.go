@@ -1,12 +1,14 @@
 package integration
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +150,8 @@ func (r *documentRunner) check(b block) error {
 		return r.run(b)
 	case b.language == "json" && b.answers && r.ran.file == b.file:
 		return r.compare(b)
+	case b.language == "csv" && b.answers && r.ran.file == b.file:
+		return r.compareTable(b)
 	case b.language == "json":
 		var value any
 		return json.Unmarshal([]byte(b.text), &value)
@@ -160,7 +164,7 @@ func (r *documentRunner) check(b block) error {
 	case b.language == "" && b.file == "docs/writing.md" && documentedElsewhere.MatchString(b.text):
 		return nil
 	}
-	return fmt.Errorf("nothing looks at a block of %q; say sh, json, python, yaml or star, or %q with a reason", b.language+" "+b.about, "sh "+notRun)
+	return fmt.Errorf("nothing looks at a block of %q; say sh, json, csv, python, yaml or star, or %q with a reason", b.language+" "+b.about, "sh "+notRun)
 }
 
 // compare holds the last output against the answer that a document has.
@@ -181,6 +185,25 @@ func (r *documentRunner) compare(b block) error {
 	}
 	if wrong := shape("answer", documented, got); wrong != "" {
 		return fmt.Errorf("%s: %s:\n%.800s", r.ran, wrong, r.output)
+	}
+	return nil
+}
+
+// compareTable holds the last output against a table: the names of its columns, and how many rows it has.
+func (r *documentRunner) compareTable(b block) error {
+	want, err := csv.NewReader(strings.NewReader(b.text)).ReadAll()
+	if err != nil {
+		return err
+	}
+	got, err := csv.NewReader(strings.NewReader(r.output)).ReadAll()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %.500s", r.ran, err, r.output)
+	}
+	if r.status != "200" || len(got) == 0 {
+		return fmt.Errorf("%s answers %s: %.500s", r.ran, r.status, r.output)
+	}
+	if !slices.Equal(got[0], want[0]) || len(got) != len(want) {
+		return fmt.Errorf("%s: another table:\n%.800s", r.ran, r.output)
 	}
 	return nil
 }

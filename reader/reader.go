@@ -410,7 +410,10 @@ func (r *Reader) throughOdoo(ctx context.Context, who auth.Credentials, p *Plan,
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Path: PathOdoo, Reason: p.Delegate, Total: -1, Preset: q.Preset, source: &odooSource{run: r.odoo.newRun(who, p), ids: tableIDs(ids)}}
+	result := &Result{
+		Path: PathOdoo, Reason: p.Delegate, Total: -1, Preset: q.Preset, plan: p,
+		source: &odooSource{run: r.odoo.newRun(who, p), ids: tableIDs(ids)},
+	}
 	if q.Count {
 		if result.Total, err = r.odoo.count(ctx, who, p); err != nil {
 			return nil, err

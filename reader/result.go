@@ -29,7 +29,7 @@ type Result struct {
 	Preset *schema.Preset
 
 	source source
-	plan   *Plan // of a read through SQL
+	plan   *Plan
 }
 
 // source yields documents; io.EOF ends it. A document is valid until the next call.

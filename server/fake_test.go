@@ -40,6 +40,8 @@ type fakeReader struct {
 
 	content *reader.Content
 
+	columns []reader.Column
+
 	total  int64
 	closed atomic.Int64
 }
@@ -125,6 +127,8 @@ func (r *fakeRows) ReadPath() string {
 }
 
 func (r *fakeRows) Preset() *schema.Preset { return r.reader.preset }
+
+func (r *fakeRows) Columns() []reader.Column { return r.reader.columns }
 
 func (r *fakeRows) Total() (int64, bool) { return r.reader.total, r.counted }
 

@@ -12,12 +12,19 @@ import (
 
 // readAll answers GET /<model>.
 func (s *Server) readAll(x *exchange) {
-	rows, end, err := s.startRead(x, "read_all", func(p params) (reader.Query, error) { return x.pageQuery(p) })
+	var format pageFormat
+	rows, end, err := s.startRead(x, "read_all", func(p params) (reader.Query, error) {
+		var err error
+		if format, err = s.pageFormat(p); err != nil {
+			return reader.Query{}, err
+		}
+		return x.pageQuery(p)
+	})
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	x.sendPage(rows, end)
+	x.sendPage(rows, end, format)
 }
 
 // readOne answers GET /<model>/<id>.

@@ -43,6 +43,8 @@ type Rows interface {
 	ReadPath() string
 	// Preset is the preset that the records are read with, or nil.
 	Preset() *schema.Preset
+	// Columns are the fields of the records, in the order of the documents.
+	Columns() []reader.Column
 	// Total is the number of records on all pages, where the query asked for it.
 	Total() (n int64, asked bool)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 )
 
 // oldClientSize is the longest page in bytes for HTTP/1.0, which has no way to stream one safely.
@@ -25,23 +24,22 @@ func (x *exchange) work() *work {
 	return w
 }
 
-// sendPage answers with a page of records. What fits into the configured buffer goes out whole:
-// {"count": n, "results": […]} with a Content-Length, and errors on the way are still answered as
-// errors. Longer pages are streamed as {"results": […], "count": n}; an error on the way breaks the
-// connection before the last chunk, so that no client takes a part for the whole.
-func (x *exchange) sendPage(rows Rows, w *work) {
+// sendPage answers with a page of records. What fits into the configured buffer goes out whole, with a
+// Content-Length, and errors on the way are still answered as errors. Longer pages are streamed; an error
+// on the way breaks the connection before the last chunk, so that no client takes a part for the whole.
+func (x *exchange) sendPage(rows Rows, w *work, format pageFormat) {
 	buffer := x.s.buffer()
 	limit := x.s.config.BufferSize
 	if !x.ctx.Request.Header.IsHTTP11() {
 		limit = oldClientSize
 	}
-	p := &page{x: x, rows: rows, work: w, buffer: buffer, pending: (*buffer)[:0], conn: x.ctx.Conn()}
+	p := &page{x: x, rows: rows, work: w, form: format(rows), buffer: buffer, pending: (*buffer)[:0], conn: x.ctx.Conn()}
 	ended, err := p.fill(limit)
 	switch {
 	case err != nil:
 		err = endedBy(w.ctx, err)
 	case ended:
-		err = p.sendWhole()
+		p.sendWhole()
 	case limit == oldClientSize:
 		err = tooLarge("The answer is too long for HTTP/1.0: use HTTP/1.1, or limit.")
 	default:
@@ -60,7 +58,7 @@ func (x *exchange) startStream(p *page) {
 	p.work.relax()
 	x.streaming = true
 	x.status = x.success
-	x.ctx.Response.SetStatusCode(x.success)
+	p.head()
 	if p.coding = x.coding(); p.coding != nil {
 		x.ctx.Response.Header.SetContentEncoding(p.coding.name)
 	}
@@ -72,10 +70,11 @@ type page struct {
 	x       *exchange
 	rows    Rows
 	work    *work
+	form    pageForm
 	conn    net.Conn
 	coding  *coding // of the stream; nil: none
 	buffer  *[]byte // pending's home
-	pending []byte  // records with commas between them, not yet written
+	pending []byte  // records in their form, not yet written
 	count   int64
 	failed  error
 }
@@ -90,34 +89,30 @@ func (p *page) fill(limit int) (ended bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if p.count > 0 {
-			p.pending = append(p.pending, ',', ' ')
+		if p.pending, err = p.form.record(p.pending, doc, p.count); err != nil {
+			return false, err
 		}
 		p.count++
-		if p.x.s.config.EscapeUnicode {
-			p.pending = appendEscaped(p.pending, doc)
-		} else {
-			p.pending = append(p.pending, doc...)
-		}
 	}
 	return false, nil
 }
 
-// sendWhole answers with a page of which all is there.
-func (p *page) sendWhole() error {
+// head writes what all answers with a page have before their body.
+func (p *page) head() {
 	response := &p.x.ctx.Response
 	response.SetStatusCode(p.x.success)
-	response.SetBodyString(`{"count": ` + strconv.FormatInt(p.count, 10) + p.total() + `, "results": [`)
-	response.AppendBody(p.pending)
-	response.AppendBodyString("]}")
-	return nil
+	response.Header.SetContentType(p.form.mediaType())
+	p.form.headers(&response.Header, p)
 }
 
-func (p *page) total() string {
-	if n, asked := p.rows.Total(); asked {
-		return `, "total": ` + strconv.FormatInt(n, 10)
-	}
-	return ""
+// sendWhole answers with a page of which all is there.
+func (p *page) sendWhole() {
+	p.head()
+	before, after := p.form.whole(p)
+	response := &p.x.ctx.Response
+	response.SetBodyString(before)
+	response.AppendBody(p.pending)
+	response.AppendBodyString(after)
 }
 
 // Read is not used: fasthttp writes streams that can write themselves with WriteTo.
@@ -150,7 +145,7 @@ func (p *page) WriteTo(client io.Writer) (written int64, err error) {
 }
 
 func (p *page) writeTo(w *pieceWriter) error {
-	if _, err := w.Write([]byte(`{"results": [`)); err != nil {
+	if _, err := w.Write([]byte(p.form.opening())); err != nil {
 		return err
 	}
 	for ended := false; ; {
@@ -170,7 +165,7 @@ func (p *page) writeTo(w *pieceWriter) error {
 			return err
 		}
 	}
-	if _, err := w.Write([]byte(`], "count": ` + strconv.FormatInt(p.count, 10) + p.total() + `}`)); err != nil {
+	if _, err := w.Write([]byte(p.form.closing(p))); err != nil {
 		return err
 	}
 	return w.finish()

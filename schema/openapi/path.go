@@ -16,6 +16,8 @@ func parameters(typed bool) object {
 		"order":          query("order", "Fields to sort by: name desc, id", text),
 		"offset":         query("offset", "Records to skip.", object{"type": "integer", "minimum": 0}),
 		"limit":          query("limit", "Records of a page; all without it.", object{"type": "integer", "minimum": 0}),
+		"format":         query("format", "How the records are written: as one document, as a document in each line (application/x-ndjson), or as a table (text/csv).", object{"type": "string", "enum": []string{"json", "ndjson", "csv"}, "default": "json"}),
+		"spreadsheet":    query("spreadsheet", "With csv: keeps texts from being taken for formulas.", object{"type": "boolean", "default": false}),
 		"include_fields": query("include_fields", "Fields to add, nested ones in the syntax of schemas: ['name', ('partner_id', ('id', 'city'))]. What is nested has another shape than described here.", text),
 		"exclude_fields": query("exclude_fields", "Fields to leave out; * leaves the id alone.", text),
 		"search_field":   query("search_field", "The field that the path's id is matched with.", text),
@@ -60,12 +62,15 @@ func (w *writer) modelPaths(m *Model) {
 	name := m.name()
 	path := w.in.Base + "/" + m.path()
 	reading := []string{"include_fields", "exclude_fields", "context"}
-	all := append([]string{"filters", "order", "offset", "limit"}, reading...)
+	all := append([]string{"filters", "order", "offset", "limit", "format", "spreadsheet"}, reading...)
 	if w.in.Typed {
 		all = append(all, "count")
 	}
 	page := ref("schemas", name+".page")
 	readAll := w.operation(m, "read_all", "Read all", all, page)
+	if w.in.Typed {
+		totalHeader(readAll)
+	}
 	example(readAll, m.ReadAll, func(record json.RawMessage) any {
 		return object{"count": 1, "results": []any{record}}
 	})
@@ -113,6 +118,18 @@ func (w *writer) operation(m *Model, key, summary string, parameters []string, a
 	return object{
 		"operationId": m.name() + "." + key, "summary": summary + ": " + m.Label, "tags": []string{m.path()},
 		"parameters": list, "responses": responses,
+	}
+}
+
+// totalHeader describes where the total is in answers that are no JSON. Their content is not described: generated
+// clients would take every answer for one of several kinds.
+func totalHeader(readAll object) {
+	for _, response := range readAll["responses"].(object) {
+		if done := response.(object); done["content"] != nil {
+			done["headers"] = object{"X-Total-Count": object{
+				"description": "Records on all pages, where count asks for it and the format is not json.", "schema": object{"type": "integer", "minimum": 0},
+			}}
+		}
 	}
 }
 
