@@ -402,7 +402,8 @@ func (o domainOracle) modernScalar(f *schema.Field, stored any, op string, v any
 			return (stored == true) != pythonFalse(v)
 		case noValue(v):
 			return stored == emptyValue(f.Type)
-		case stored == nil:
+		case stored == nil, f.Type == schema.Monetary && missing && v == int64(0):
+			// An amount of no value is 0.0, and as texts that is not 0.
 			return false
 		case f.Type == schema.Datetime:
 			return time.Time(stored.(sqlTime)).Truncate(time.Second).Equal(moment(v.(string), o.zone))
@@ -424,7 +425,15 @@ func (o domainOracle) modernScalar(f *schema.Field, stored any, op string, v any
 				list = []any{false}
 			}
 		}
-		return slices.ContainsFunc(list, equals)
+		zeroes := 0
+		return slices.ContainsFunc(list, func(v any) bool {
+			if v == false || v == int64(0) || v == 0.0 {
+				if zeroes++; zeroes > 1 {
+					return false // a set has the first of them
+				}
+			}
+			return equals(v)
+		})
 	case "like", "ilike":
 		return pythonFalse(v) || !missing && matches(stored, op, v.(string))
 	case "=like", "=ilike":

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"math"
 	"strings"
 
 	sq "github.com/Masterminds/squirrel"
@@ -59,8 +60,15 @@ func (x comparison) modernIn() (sq.Sqlizer, error) {
 	}
 	falsy := falsyValue(x.field.Type)
 	var constants []any
-	withNull, withFalsy := false, false
+	withNull, withFalsy, zeroes := false, false, 0
 	for _, v := range listOf(x.operand) {
+		zero := pythonZero(v)
+		if zero {
+			// To a set of Python's False, 0 and 0.0 are one, the first of them.
+			if zeroes++; zeroes > 1 {
+				continue
+			}
+		}
 		if none(v) {
 			withNull = true
 			continue
@@ -70,7 +78,7 @@ func (x comparison) modernIn() (sq.Sqlizer, error) {
 				return nil, x.unclear()
 			}
 		}
-		if falsy != nil && nullish(v, x.field.Type) {
+		if falsy != nil && nullish(v, x.field.Type) && !(zero && x.zeroIsText(v)) {
 			withFalsy = true
 		}
 		constants = append(constants, v)
@@ -104,6 +112,23 @@ func (x comparison) modernIn() (sq.Sqlizer, error) {
 		return x.notNullP(), nil
 	}
 	return predicate, nil
+}
+
+// pythonZero reports whether Python finds a constant equal to 0.
+func pythonZero(v any) bool {
+	n, isNumber := number(v)
+	return v == false || isNumber && n == 0
+}
+
+// zeroIsText reports whether a zero does not stand for no value: 19.0 compares amounts with their falsy
+// value as texts, and 0 is not "0.0" (Odoo 19.0: odoo/orm/fields.py, _condition_to_sql and
+// convert_to_column, which Monetary inherits).
+func (x comparison) zeroIsText(v any) bool {
+	if !x.compiler.catalogue.Features.ModernDomains || x.field.Type != schema.Monetary {
+		return false
+	}
+	f, isFloat := v.(float64)
+	return !isFloat || math.Signbit(f)
 }
 
 func (x comparison) modernBoolean(not bool) (sq.Sqlizer, error) {
