@@ -49,6 +49,8 @@ func badReads() []badRequest {
 		with("order", "nofield"), with("order", "name; DROP TABLE res_users"), with("order", "name asc desc"), with("order", "(select 1)"),
 		with("order", "name,,id"), with("order", "[1]"), with("order", strings.Repeat("name,", 500)+"id"),
 		with("limit", "-1"), with("limit", "x"), with("limit", "1.5"), with("limit", "99999999999999999999"), with("limit", "[1]"),
+		with("after", "x"), with("after", "AQ"), with("after", strings.Repeat("A", 160)), with("after", "' OR 1=1 --"), with("after", "[1]"),
+		partner+"?after=&offset=5", partner+"?after=x&offset=5", partner+"?after=&order=nofield", partner+"?after=&__context__={'odd':1}",
 		with("offset", "-5"), with("offset", "x"), with("offset", "1e400"), with("offset", "{}"),
 		with("include_fields", "nofield"), with("include_fields", "['name', 'nofield']"), with("include_fields", "[('name', ('id',))]"),
 		with("include_fields", "[('country_id', ('nofield',))]"), with("include_fields", "[1]"), with("include_fields", "[[]]"),
@@ -57,6 +59,7 @@ func badReads() []badRequest {
 		with("__context__", "x"), with("__context__", "[1]"), with("__context__", "{'lang': 5}"), with("__context__", "{'tz': []}"),
 		with("__context__", "{'allowed_company_ids': 'x'}"), with("__context__", "{'allowed_company_ids': [999]}"),
 		partner+"/1?include_fields=nofield", partner+"/1?search_field=nofield", partner+"/abc?search_field=id", partner+"/1?search_field=[1]")
+	add(422, "not_read_object_in_odoo", "/v2/res.partner?count=maybe", "/v2/res.partner?count=2", "/v2/res.partner?after=x", "/v2/res.partner?after=&offset=1")
 	// Bodies and encodings.
 	for _, body := range []string{
 		"{", "}", "[", "[1]", "1", "null", `"x"`, "true", `{"filters": }`, `{"a": 1} x`, `{"a": 1, "a": 2}`, "{'filters': []}",

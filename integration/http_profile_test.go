@@ -41,6 +41,15 @@ func (h httpReads) profiles() {
 	if !strings.Contains(string(filtered.body), fmt.Sprintf(`"total": %d`, companies)) {
 		h.t.Errorf("a filtered page: %s, Odoo has %d", filtered.body, companies)
 	}
+	planned := h.v.send("GET", "/v2/res.country?limit=1&count=planned", h.token, "")
+	var estimate struct {
+		Total   int64
+		TotalIs string `json:"total_is"`
+	}
+	countries := h.s.call(h.t, h.admin, "res.country", "search_count", []any{[]any{}}, nil).(int64)
+	if err := json.Unmarshal(planned.body, &estimate); err != nil || estimate.TotalIs != "planned" || estimate.Total < countries/2 || estimate.Total > 2*countries {
+		h.t.Errorf("a planned total: %s, Odoo has %d", planned.body, countries)
+	}
 	none := h.v.send("GET", "/v2/res.partner?filters="+url.QueryEscape("[('id','=',0)]"), h.token, "")
 	if text := strings.ReplaceAll(string(none.body), " ", ""); text != `{"count":0,"results":[]}` {
 		h.t.Errorf("an empty page: %s", none.body)

@@ -11,7 +11,7 @@ import (
 // Explain returns the way a read would go and why it would not go direct, without reading any
 // record. It fails where the read is refused whatever the records. Errors are *Error.
 func (r *Reader) Explain(ctx context.Context, who auth.Credentials, q Query) (path, reason string, err error) {
-	made, err := insist(r, &q, func(requested Context) (*prepared, error) {
+	made, err := insist(ctx, r, who, &q, func(requested Context) (*prepared, error) {
 		_, _, made, err := r.planned(ctx, who, &q, requested)
 		return made, err
 	})
@@ -26,7 +26,7 @@ func (r *Reader) Explain(ctx context.Context, who auth.Credentials, q Query) (pa
 // nobody else. Where a level has no records Odoo is not asked for its fields, and so refuses none.
 // Errors are *Error. The result must be closed.
 func (r *Reader) ReadThroughOdoo(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
-	return insist(r, &q, func(requested Context) (*Result, error) { return r.attemptOdoo(ctx, who, q, requested) })
+	return insist(ctx, r, who, &q, func(requested Context) (*Result, error) { return r.attemptOdoo(ctx, who, q, requested) })
 }
 
 func (r *Reader) attemptOdoo(ctx context.Context, who auth.Credentials, q Query, requested Context) (*Result, error) {

@@ -8,6 +8,7 @@ import (
 
 	sq "github.com/Masterminds/squirrel"
 
+	"lateral/auth"
 	"lateral/pg"
 	"lateral/schema"
 )
@@ -25,29 +26,53 @@ type statement struct {
 	// asked for.
 	count     string
 	countArgs []any
+	estimated bool // count explains itself instead
 	spliced   []spliceSource
+	// page is the length of a page by key; 0: it has no end, or is not by key. Rows then carry keys
+	// behind all else, the texts of what they are ordered by, and one more comes than the page has.
+	page    int64
+	keys    int
+	binding binding
 }
 
-// arguments are the statement's arguments for a read of the record of an id, which only counts where the statement is byID.
-func (s *statement) arguments(id int64) []any {
-	if !s.byID {
+// arguments are the statement's arguments for a query of its shape.
+func (s *statement) arguments(q Query) []any {
+	switch {
+	case s.byID:
+		return append([]any{q.ID}, s.args[1:]...)
+	case q.from == nil:
 		return s.args
 	}
-	return append([]any{id}, s.args[1:]...)
+	args := slices.Clone(s.args)
+	for i, arg := range args {
+		if n, ok := arg.(cursorValue); ok {
+			args[i] = *q.from.values[n]
+		}
+	}
+	return args
 }
 
-// of is the statement to send for a read of the record of an id, likewise.
-func (s *statement) of(id int64) pg.Statement {
+// of is the statement to send for a query of its shape.
+func (s *statement) of(q Query) pg.Statement {
 	parameters := s.parameters
-	if s.byID {
-		parameters = append([][]byte{pg.IntParameter(id)}, parameters[1:]...)
+	switch {
+	case s.byID:
+		parameters = append([][]byte{pg.IntParameter(q.ID)}, parameters[1:]...)
+	case q.from != nil:
+		return pg.Statement{SQL: s.sql, Args: s.arguments(q)}
 	}
 	return pg.Statement{SQL: s.sql, Parameters: parameters}
 }
 
-// encode encodes the arguments.
+// encode encodes the arguments, but for those that each query has of its own.
 func (s *statement) encode() (err error) {
-	if s.parameters, err = pg.Parameters(s.args); err != nil {
+	shared := slices.Clone(s.args)
+	for i, arg := range shared {
+		if _, own := arg.(cursorValue); own {
+			shared[i] = nil
+		}
+	}
+	if s.parameters, err = pg.Parameters(shared); err != nil {
 		return err
 	}
 	s.countParameters, err = pg.Parameters(s.countArgs)
@@ -77,11 +102,12 @@ var columnName = regexp.MustCompile(`\b(a[0-9]+)\.("(?:[^"]|"")+"|[a-z_]+)`)
 
 // compile writes a plan as SQL. It fails with a delegation where the root's domain, order or rules
 // are Odoo's business, and marks nodes that must be fetched from Odoo as computed.
-func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
-	if byID {
+func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
+	if q.One && q.SearchField == "" {
 		return c.compileOne(p)
 	}
 	page := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
+	unrestricted := c.watchRules()
 	where, err := page.rootConditions(p.Domain)
 	if err != nil {
 		return nil, err
@@ -90,14 +116,24 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	open := unrestricted()
 	result := &statement{}
-	if count {
-		result.count = page.selectWhere("SELECT count(*)", conditions)
-		result.count, result.countArgs = prune(result.count, c.args)
+	if q.Count {
+		result.estimated = q.Estimate && (open || len(listOf(q.Filters)) == 0)
+		result.count, result.countArgs = prune(page.selectWhere(countHead(result.estimated), conditions), c.args)
 	}
 	order, err := page.order(p.Order, nil, c.userMode())
 	if err != nil {
 		return nil, err
+	}
+	limit := p.Limit
+	if q.Keyset {
+		if conditions, err = c.keyset(result, p, q, order, conditions); err != nil {
+			return nil, err
+		}
+		if limit > 0 {
+			limit++ // whether there are more is known by one more
+		}
 	}
 	head := ""
 	outer := make([]string, len(order.terms))
@@ -105,7 +141,7 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	for i, term := range order.terms {
 		name := ident("__order_" + strconv.Itoa(i))
 		head += ", " + term.expression + " AS " + name
-		outer[i] = rows.alias + "." + name + term.suffix
+		outer[i] = rows.alias + "." + name + term.suffix()
 	}
 	// Which columns the documents need is known when they are written.
 	inner := page.selectWhere("SELECT "+neededColumns+head, conditions)
@@ -113,8 +149,8 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	// PostgreSQL plans an unknown limit for a tenth of the table. OFFSET 0 keeps it from writing
 	// documents before it sorts.
 	inner += "\nORDER BY " + order.sql()
-	if p.Limit > 0 {
-		inner += "\nLIMIT " + strconv.FormatInt(p.Limit, 10)
+	if limit > 0 {
+		inner += "\nLIMIT " + strconv.FormatInt(limit, 10)
 	}
 	inner += "\nOFFSET " + strconv.FormatInt(p.Offset, 10)
 
@@ -127,7 +163,11 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 		needed[i] = page.alias + "." + column
 	}
 	inner = strings.Replace(inner, neededColumns, strings.Join(needed, ", "), 1)
-	c.finish(result, document, "("+inner+")", rows)
+	keys := make([]string, result.keys)
+	for i := range keys {
+		keys[i] = rows.alias + "." + ident("__order_"+strconv.Itoa(i)) + "::text"
+	}
+	c.finish(result, document, keys, "("+inner+")", rows)
 	result.sql += "\nORDER BY " + strings.Join(outer, ", ")
 	if p.Limit == 0 || p.Limit > wholePage {
 		// No limit, but one that PostgreSQL cannot know: it plans for the first rows to come early and
@@ -136,6 +176,51 @@ func (c *compiler) compile(p *Plan, byID, count bool) (*statement, error) {
 	}
 	result.sql, result.args = prune(result.sql, c.args)
 	return result, nil
+}
+
+// countHead begins the statement that counts, or that tells how many records PostgreSQL reckons with.
+func countHead(estimated bool) string {
+	if estimated {
+		return "EXPLAIN (FORMAT JSON) SELECT"
+	}
+	return "SELECT count(*)"
+}
+
+// watchRules watches the models whose access is asked for from now on. What it returns ends that and reports
+// whether all of their records are open to the user: an estimate of how many satisfy a client's
+// filters is made of statistics of all records, hidden ones too.
+func (c *compiler) watchRules() func() bool {
+	asked, all := c.access, true
+	c.access = func(model string) (*auth.ModelAccess, error) {
+		access, err := asked(model)
+		if err == nil {
+			_, open := access.Rule.(schema.True)
+			all = all && open && access.Readable
+		}
+		return access, err
+	}
+	return func() bool {
+		c.access = asked
+		return all
+	}
+}
+
+// keyset makes a statement one of pages by key: it returns the conditions with that on where the
+// page begins.
+func (c *compiler) keyset(result *statement, p *Plan, q Query, order ordering, conditions string) (string, error) {
+	for _, term := range order.terms {
+		if !keyTypes[term.typ] {
+			return "", delegate("pages by key in an order by %s, which is %s", term.label, term.typ)
+		}
+	}
+	if result.binding = bind(p, order); p.Limit > 0 {
+		result.page, result.keys = p.Limit, len(order.terms)
+	}
+	behind, err := c.behind(order, q.from)
+	if err != nil || behind == "" || conditions == "" {
+		return conditions + behind, err
+	}
+	return conditions + " AND " + behind, nil
 }
 
 // compileOne writes the read of one record by its id, which needs no page.
@@ -159,7 +244,7 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 		return nil, err
 	}
 	result := &statement{byID: true}
-	c.finish(result, document, ident(record.model.Table), record)
+	c.finish(result, document, nil, ident(record.model.Table), record)
 	result.sql += "\nWHERE " + record.alias + ".id = " + id + "::int8"
 	if conditions != "" {
 		result.sql += " AND " + conditions
@@ -170,11 +255,14 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 }
 
 // finish writes the SELECT and FROM clauses.
-func (c *compiler) finish(result *statement, document fragment, from string, rows table) {
+func (c *compiler) finish(result *statement, document fragment, keys []string, from string, rows table) {
 	result.sql = "SELECT " + document.text
 	if document.flags != "" {
 		result.sql += ",\n" + document.flags
 		result.flagged = true
+	}
+	for _, key := range keys {
+		result.sql += ",\n" + key
 	}
 	result.sql += "\nFROM " + from + " " + rows.alias + rows.scope.joins.String()
 	result.spliced = c.spliced

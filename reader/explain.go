@@ -34,7 +34,7 @@ type NodeCost struct {
 // Inspect tells how a query is answered, and refuses what Read would refuse before it looks at records.
 // For administrators it runs the statement once, without its answer. Errors are *Error.
 func (r *Reader) Inspect(ctx context.Context, who auth.Credentials, q Query) (*Inspection, error) {
-	return insist(r, &q, func(requested Context) (*Inspection, error) {
+	return insist(ctx, r, who, &q, func(requested Context) (*Inspection, error) {
 		c, p, made, err := r.planned(ctx, who, &q, requested)
 		if err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func (r *Reader) Inspect(ctx context.Context, who auth.Credentials, q Query) (*I
 		if made.statement == nil || !p.Administrator() {
 			return e, nil
 		}
-		err = r.explainStatement(ctx, e, made.statement, q.ID)
+		err = r.explainStatement(ctx, e, made.statement, q)
 		switch {
 		case err == nil:
 			return e, nil
@@ -66,8 +66,8 @@ func (r *Reader) Inspect(ctx context.Context, who auth.Credentials, q Query) (*I
 }
 
 // explainStatement has PostgreSQL run a statement and tell how it did.
-func (r *Reader) explainStatement(ctx context.Context, e *Inspection, s *statement, id int64) error {
-	args := s.arguments(id)
+func (r *Reader) explainStatement(ctx context.Context, e *Inspection, s *statement, q Query) error {
+	args := s.arguments(q)
 	rows, err := r.deps.Pool.Query(ctx, "EXPLAIN (ANALYZE, BUFFERS) "+s.sql, args...)
 	if err != nil {
 		return fmt.Errorf("explain: %w", err)

@@ -124,6 +124,6 @@ func compileQuery(t *testing.T, f fixtureAccess, q Query, readContext Context) (
 	c := &compiler{
 		ctx: p.ctx, catalogue: f.catalogue, principal: principal, policy: policy, context: readContext, access: f.access, filestore: true,
 	}
-	made, err := c.compile(plan, q.One && q.SearchField == "", q.Count)
+	made, err := c.compile(plan, q)
 	return plan, made, err
 }

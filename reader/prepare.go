@@ -31,17 +31,16 @@ type prepared struct {
 // prepare returns the plan and statement of a query, from the cache where it has them.
 func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, q Query, readContext Context) (*prepared, error) {
 	key := cacheKey(p, q, readContext)
-	if found := r.cache.get(c, key); found != nil {
-		r.deps.Observe.Planned(true)
-		return found, nil
+	made := r.cache.get(c, key)
+	r.deps.Observe.Planned(made != nil)
+	if made == nil {
+		var err error
+		if made, err = r.compiled(ctx, who, c, p, q, readContext); err != nil {
+			return nil, err
+		}
+		r.cache.put(c, key, made)
 	}
-	r.deps.Observe.Planned(false)
-	made, err := r.compiled(ctx, who, c, p, q, readContext)
-	if err != nil {
-		return nil, err
-	}
-	r.cache.put(c, key, made)
-	return made, nil
+	return made, made.follows(q)
 }
 
 // compiled is prepare without the cache.
@@ -57,7 +56,7 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 		compiler := &compiler{
 			ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), context: readContext, access: planted(access), filestore: r.deps.Filestore != "",
 		}
-		made.statement, err = compiler.compile(plan, q.One && q.SearchField == "", q.Count)
+		made.statement, err = compiler.compile(plan, q)
 		var odoo *delegation
 		switch {
 		case errors.As(err, &odoo):
@@ -178,6 +177,10 @@ func cacheKey(p *auth.Principal, q Query, c Context) string {
 	b.WriteByte(',')
 	b.WriteString(strconv.FormatInt(q.Limit, 10))
 	b.WriteString(strconv.FormatBool(q.Count))
+	b.WriteString(strconv.FormatBool(q.Estimate))
+	if q.Keyset {
+		text(q.from.shape())
+	}
 	return b.String()
 }
 

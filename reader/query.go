@@ -38,6 +38,16 @@ type Query struct {
 	Preset *schema.Preset
 	// Count asks for the number of all matching records, taken in the same snapshot.
 	Count bool
+	// Estimate lets that number be PostgreSQL's estimate, where it gives nothing away that is hidden from
+	// the user; see Result.Estimated.
+	Estimate bool
+	// Keyset asks for pages by key: the result has a cursor, see Result.Cursor, and begins behind that of
+	// After, or with the first record where After is empty. An offset cannot go with it.
+	Keyset bool
+	After  string
+
+	from *position // what After says
+	seal *sealer   // of cursors; nil: Keyset is not set
 }
 
 // Profile is how a read's answer is written (contract, sections 4 and 8).

@@ -3,6 +3,7 @@ package reader
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,9 @@ type Deps struct {
 	// Apply. It may be nil where Shadow is off.
 	Trust  *Trust
 	Shadow ShadowConfig
+	// Secret is what the cursors of pages by key are sealed under, alike in all processes that shall know
+	// each other's; nil: one of this reader alone.
+	Secret func(ctx context.Context) ([]byte, error)
 }
 
 // Presets knows the presets in force. It must be quick and is asked for every read.
@@ -68,10 +72,11 @@ func (noObserver) Shadowed(string) {}
 
 // Reader answers reads. It is safe for concurrent use.
 type Reader struct {
-	deps   Deps
-	odoo   *odooExecutor
-	cache  statementCache
-	shadow *shadow // nil: no read is checked
+	deps    Deps
+	odoo    *odooExecutor
+	cache   statementCache
+	cursors *cursors
+	shadow  *shadow // nil: no read is checked
 }
 
 // New returns a reader. One with shadow checks has to be closed.
@@ -82,7 +87,7 @@ func New(deps Deps) *Reader {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}}
+	r := &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}, cursors: newCursors(deps.Secret)}
 	if deps.Shadow.Share > 0 && deps.Shadow.Rate > 0 && deps.Trust != nil {
 		r.shadow = newShadow(r, deps.Shadow)
 	}
@@ -106,7 +111,7 @@ var errStale = errors.New("the catalogue or the principal is out of date")
 // closed.
 func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
 	result, err := r.read(ctx, who, q)
-	if err == nil && r.shadow != nil {
+	if err == nil && r.shadow != nil && !q.Keyset && !result.Estimated {
 		q.Preset = result.Preset
 		r.shadow.watch(who, q, result)
 	}
@@ -115,11 +120,11 @@ func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Resu
 
 // read is Read without a check.
 func (r *Reader) read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
-	return insist(r, &q, func(requested Context) (*Result, error) { return r.attempt(ctx, who, q, requested) })
+	return insist(ctx, r, who, &q, func(requested Context) (*Result, error) { return r.attempt(ctx, who, q, requested) })
 }
 
 // insist makes a read, and makes it anew for as long as it finds that Odoo has signalled changes.
-func insist[T any](r *Reader, q *Query, read func(requested Context) (T, error)) (T, error) {
+func insist[T any](ctx context.Context, r *Reader, who auth.Credentials, q *Query, read func(requested Context) (T, error)) (T, error) {
 	var nothing T
 	requested, err := parseContext(q.Context)
 	if err != nil {
@@ -127,6 +132,9 @@ func insist[T any](r *Reader, q *Query, read func(requested Context) (T, error))
 	}
 	if err := r.checkPage(q); err != nil {
 		return nothing, err
+	}
+	if err := r.openCursor(ctx, who, q); err != nil {
+		return nothing, classify(err)
 	}
 	for attempt := 1; ; attempt++ {
 		result, err := read(requested)
@@ -340,7 +348,7 @@ func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Creden
 	if s.count != "" {
 		batch = append(batch, pg.Statement{SQL: s.count, Parameters: s.countParameters})
 	}
-	batch = append(batch, s.of(q.ID))
+	batch = append(batch, s.of(q))
 	pipeline, err := from.Pipeline(ctx, batch...)
 	if err != nil {
 		return nil, err
@@ -353,8 +361,9 @@ func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Creden
 		}
 		return nil, err
 	}
+	result.seal = q.seal
 	if len(s.spliced) > 0 || prepared.files {
-		rows := result.source.(*rowSource)
+		rows := result.rows
 		result.source = &splicedStream{rows: rows, splicer: &splicer{
 			odoo: r.odoo, who: who, plan: prepared.plan, sources: s.spliced, filestore: r.deps.Filestore,
 		}}
@@ -382,24 +391,43 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Cat
 	}
 	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1, plan: prepared.plan}
 	if prepared.statement.count != "" {
-		err := pipeline.Only(func(row [][]byte) (err error) {
-			result.Total, err = intColumn(row[0])
-			return err
-		})
-		if err != nil {
+		if err := readCount(pipeline, prepared.statement, result); err != nil {
 			return nil, err
 		}
 	}
-	source := &rowSource{pipeline: pipeline, flagged: prepared.statement.flagged}
+	source := &rowSource{pipeline: pipeline, statement: prepared.statement}
 	if err := source.peek(ctx); err != nil {
 		return nil, err
 	}
-	result.source = source
+	result.source, result.rows = source, source
 	return result, nil
+}
+
+// readCount reads the number of all matching records, or PostgreSQL's estimate of it.
+func readCount(pipeline *pg.Pipeline, s *statement, result *Result) error {
+	return pipeline.Only(func(row [][]byte) (err error) {
+		if !s.estimated {
+			result.Total, err = intColumn(row[0])
+			return err
+		}
+		var explained [1]struct {
+			Plan struct {
+				Rows float64 `json:"Plan Rows"`
+			}
+		}
+		if err := json.Unmarshal(row[0], &explained); err != nil {
+			return fmt.Errorf("the plan of a count, %.100s: %w", row[0], err)
+		}
+		result.Total, result.Estimated = int64(explained[0].Plan.Rows), true
+		return nil
+	})
 }
 
 // throughOdoo answers a plan by RPC.
 func (r *Reader) throughOdoo(ctx context.Context, who auth.Credentials, p *Plan, q Query) (*Result, error) {
+	if q.Keyset {
+		return nil, &Error{Kind: Invalid, Field: "after", Message: "after: Odoo itself has to answer this read, which it does by offset and limit alone: " + p.Delegate}
+	}
 	if q.One && q.SearchField == "" {
 		located := *p
 		located.Domain = byID(p.Root.Model, q)

@@ -25,11 +25,15 @@ type Result struct {
 	Reason string
 	// Total is the number of all matching records, -1 unless it was asked for.
 	Total int64
+	// Estimated tells that Total is PostgreSQL's estimate.
+	Estimated bool
 	// Preset is the preset that the records are read with, nil without one.
 	Preset *schema.Preset
 
 	source source
 	plan   *Plan
+	rows   *rowSource // of a read through SQL
+	seal   *sealer    // of a page by key; nil: it is none
 }
 
 // source yields documents; io.EOF ends it. A document is valid until the next call.
@@ -48,13 +52,29 @@ func (r *Result) Next(ctx context.Context) ([]byte, error) {
 	return document, err
 }
 
+// Cursor returns what a query's After has to be for the page that follows this one, once all of this one has
+// been read; empty: this is the last. It reports whether pages by key were asked for. An error is an *Error.
+func (r *Result) Cursor() (cursor string, asked bool, err error) {
+	switch {
+	case r.seal == nil:
+		return "", false, nil
+	case r.rows == nil || !r.rows.more:
+		return "", true, nil
+	}
+	cursor, err = r.seal.seal(&position{binding: r.rows.statement.binding, values: r.rows.last})
+	return cursor, true, classify(err)
+}
+
 // Close ends the read, finished or not.
 func (r *Result) Close() error { return r.source.close() }
 
 // rowSource streams the rows of a statement.
 type rowSource struct {
-	pipeline *pg.Pipeline
-	flagged  bool
+	pipeline  *pg.Pipeline
+	statement *statement
+	read      int64     // rows
+	last      []*string // what the last row of a page by key is ordered by
+	more      bool      // there are rows behind that page
 	// held is the first row's document, read ahead to see whether the statement works at all.
 	held    []byte
 	heldErr error
@@ -85,7 +105,19 @@ func (s *rowSource) next(context.Context) ([]byte, error) {
 		s.ended = true
 		return nil, err
 	}
-	if s.flagged {
+	if s.statement.page > 0 && s.read == s.statement.page {
+		// It is there to tell that there is more, and not to be shown.
+		s.more, s.ended = true, true
+		if _, err = s.pipeline.Row(); err == nil {
+			err = errors.New("a page by key has more rows than it was to have")
+		}
+		return nil, err
+	}
+	s.read++
+	if s.read == s.statement.page {
+		s.keep(row[len(row)-s.statement.keys:])
+	}
+	if s.statement.flagged {
 		flags, err := intColumn(row[1])
 		if err != nil {
 			return nil, err
@@ -95,6 +127,17 @@ func (s *rowSource) next(context.Context) ([]byte, error) {
 		}
 	}
 	return row[0], nil
+}
+
+// keep copies the texts of the keys, which are valid until the next row.
+func (s *rowSource) keep(keys [][]byte) {
+	s.last = make([]*string, len(keys))
+	for i, key := range keys {
+		if key != nil {
+			text := string(key)
+			s.last[i] = &text
+		}
+	}
 }
 
 func (s *rowSource) close() error {

@@ -46,7 +46,7 @@ func (s *Snapshot) Close(ctx context.Context) error { return s.Renew(ctx) }
 
 // Read answers a query like Reader.Read. Errors are *Error.
 func (s *Snapshot) Read(ctx context.Context, q Query) (*Result, error) {
-	return insist(s.reader, &q, func(requested Context) (*Result, error) {
+	return insist(ctx, s.reader, s.who, &q, func(requested Context) (*Result, error) {
 		result, err := s.attempt(ctx, q, requested)
 		if errors.Is(err, errStale) && s.catalogue == nil {
 			// Nothing was answered from it, so that it may begin anew.

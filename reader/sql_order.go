@@ -9,12 +9,34 @@ import (
 // ordering is an ORDER BY clause term by term.
 type ordering struct{ terms []orderBy }
 
-type orderBy struct{ expression, suffix string }
+// orderBy is one term.
+type orderBy struct {
+	expression string
+	typ        string // PostgreSQL's type of it
+	notNull    bool
+	down       bool
+	nulls      string // "first", "last", or empty for PostgreSQL's default
+	label      string // the model and the field that it is made of
+}
+
+func (t orderBy) suffix() string {
+	suffix := ""
+	if t.down {
+		suffix = " DESC"
+	}
+	if t.nulls != "" {
+		suffix += " NULLS " + strings.ToUpper(t.nulls)
+	}
+	return suffix
+}
+
+// nullsFirst reports whether NULLs come before all values, as they do by default where the order descends.
+func (t orderBy) nullsFirst() bool { return t.nulls == "first" || t.nulls == "" && t.down }
 
 func (o ordering) sql() string {
 	terms := make([]string, len(o.terms))
 	for i, term := range o.terms {
-		terms[i] = term.expression + term.suffix
+		terms[i] = term.expression + term.suffix()
 	}
 	return strings.Join(terms, ", ")
 }
@@ -38,7 +60,7 @@ func (t table) order(specification string, constant *schema.Field, m mode) (orde
 		return ordering{}, err
 	}
 	if !w.byID {
-		w.terms = append(w.terms, orderBy{expression: t.alias + ".id"})
+		w.terms = append(w.terms, orderBy{expression: t.alias + ".id", typ: "int4", notNull: true, label: t.model.Name + ".id"})
 	}
 	return ordering{terms: w.terms}, nil
 }
@@ -92,15 +114,10 @@ func (w *orderWriter) term(t table, term schema.OrderTerm, reverse bool) error {
 		down = !down
 		nulls = map[string]string{"first": "last", "last": "first"}[nulls]
 	}
-	suffix := ""
-	if down {
-		suffix = " DESC"
-	}
-	if nulls != "" {
-		suffix += " NULLS " + strings.ToUpper(nulls)
-	}
+	by := orderBy{down: down, nulls: nulls, label: t.model.Name + "." + f.Name}
 	if f.Name == "id" {
-		w.terms = append(w.terms, orderBy{t.alias + ".id", suffix})
+		by.expression, by.typ, by.notNull = t.alias+".id", "int4", w.depth == 0
+		w.terms = append(w.terms, by)
 		w.byID = w.byID || w.depth == 0
 		return nil
 	}
@@ -125,19 +142,21 @@ func (w *orderWriter) term(t table, term schema.OrderTerm, reverse bool) error {
 		return err
 	}
 	if f.Type == schema.Many2one {
-		return w.toOne(t, f, v, term, down, nulls, suffix)
+		return w.toOne(t, f, v, term, by)
 	}
-	sql := v.sql
+	by.expression, by.typ = v.sql, v.typ
+	// Records that are joined may not be there.
+	by.notNull = w.depth == 0 && f.NotNull && v.sql == t.column(f.Column)
 	if f.Type == schema.Boolean {
-		sql = "coalesce(" + sql + ", FALSE)"
+		by.expression, by.notNull = "coalesce("+v.sql+", FALSE)", true
 	}
-	w.terms = append(w.terms, orderBy{sql, suffix})
+	w.terms = append(w.terms, by)
 	return nil
 }
 
 // toOne orders by the target's own order, without any check of access, flipped where the term
 // descends. A field already on the way is skipped.
-func (w *orderWriter) toOne(t table, f *schema.Field, link value, term schema.OrderTerm, down bool, nulls, suffix string) error {
+func (w *orderWriter) toOne(t table, f *schema.Field, link value, term schema.OrderTerm, by orderBy) error {
 	if w.seen[f] || (f == w.constant && w.depth == 0) {
 		return nil
 	}
@@ -155,14 +174,16 @@ func (w *orderWriter) toOne(t table, f *schema.Field, link value, term schema.Or
 		order = "id"
 	}
 	if term.Sub == "id" || order == "id" {
-		w.terms = append(w.terms, orderBy{link.sql, suffix})
+		by.expression, by.typ = link.sql, link.typ
+		by.notNull = w.depth == 0 && f.NotNull && link.sql == t.column(f.Column)
+		w.terms = append(w.terms, by)
 		return nil
 	}
-	switch nulls {
+	switch by.nulls {
 	case "first":
-		w.terms = append(w.terms, orderBy{expression: "(" + link.sql + " IS NOT NULL)"})
+		w.terms = append(w.terms, orderBy{expression: "(" + link.sql + " IS NOT NULL)", typ: "bool", notNull: true, label: by.label + " set"})
 	case "last":
-		w.terms = append(w.terms, orderBy{expression: "(" + link.sql + " IS NULL)"})
+		w.terms = append(w.terms, orderBy{expression: "(" + link.sql + " IS NULL)", typ: "bool", notNull: true, label: by.label + " unset"})
 	}
 	target, err := t.follow(f, link.sql)
 	if err != nil {
@@ -174,7 +195,7 @@ func (w *orderWriter) toOne(t table, f *schema.Field, link value, term schema.Or
 		defer delete(w.seen, f)
 	}
 	w.depth++
-	err = w.write(target, order, down)
+	err = w.write(target, order, by.down)
 	w.depth--
 	return err
 }

@@ -12,7 +12,7 @@ import (
 // explain it themselves: it tells how the user's access is decided, which is nobody's business but an administrator's.
 // Errors are *Error; a query that is left to Odoo has no statement.
 func (r *Reader) Statement(ctx context.Context, who auth.Credentials, q Query) (pg.Statement, error) {
-	return insist(r, &q, func(requested Context) (pg.Statement, error) {
+	return insist(ctx, r, who, &q, func(requested Context) (pg.Statement, error) {
 		_, _, made, err := r.planned(ctx, who, &q, requested)
 		if err != nil {
 			return pg.Statement{}, err
@@ -20,6 +20,6 @@ func (r *Reader) Statement(ctx context.Context, who auth.Credentials, q Query) (
 		if made.statement == nil {
 			return pg.Statement{}, fmt.Errorf("%s is read through Odoo: %s", q.Model, made.reason)
 		}
-		return pg.Statement{SQL: made.statement.sql, Args: made.statement.arguments(q.ID)}, nil
+		return pg.Statement{SQL: made.statement.sql, Args: made.statement.arguments(q)}, nil
 	})
 }

@@ -10,7 +10,7 @@ func (s *Server) allowOrigin(header *fasthttp.ResponseHeader) {
 	}
 	header.Set("Access-Control-Allow-Origin", s.config.CORS)
 	if s.config.CORS != "null" {
-		header.Set("Access-Control-Expose-Headers", "X-Read-Path, X-Request-Id, Retry-After, Idempotency-Replayed, X-Total-Count")
+		header.Set("Access-Control-Expose-Headers", "X-Read-Path, X-Request-Id, Retry-After, Idempotency-Replayed, X-Total-Count, X-Total-Is, ETag")
 	}
 }
 

@@ -43,6 +43,7 @@ type fakeReader struct {
 	columns []reader.Column
 
 	total  int64
+	cursor string
 	closed atomic.Int64
 }
 
@@ -58,7 +59,7 @@ func (f *fakeReader) Read(ctx context.Context, _ auth.Credentials, q reader.Quer
 	if f.err != nil {
 		return nil, f.err
 	}
-	return &fakeRows{reader: f, counted: q.Count}, nil
+	return &fakeRows{reader: f, counted: q.Count, estimated: q.Estimate, keyset: q.Keyset}, nil
 }
 
 func (f *fakeReader) Snapshot(who auth.Credentials) Snapshot { return &fakeSnapshot{f, who} }
@@ -95,9 +96,11 @@ func (f *fakeReader) query(t *testing.T) reader.Query {
 }
 
 type fakeRows struct {
-	reader  *fakeReader
-	next    int
-	counted bool
+	reader    *fakeReader
+	next      int
+	counted   bool
+	estimated bool
+	keyset    bool
 }
 
 func (r *fakeRows) Next(ctx context.Context) ([]byte, error) {
@@ -131,6 +134,10 @@ func (r *fakeRows) Preset() *schema.Preset { return r.reader.preset }
 func (r *fakeRows) Columns() []reader.Column { return r.reader.columns }
 
 func (r *fakeRows) Total() (int64, bool) { return r.reader.total, r.counted }
+
+func (r *fakeRows) Estimated() bool { return r.estimated }
+
+func (r *fakeRows) Cursor() (string, bool, error) { return r.reader.cursor, r.keyset, nil }
 
 // fakeOdoo knows one login.
 type fakeOdoo struct {

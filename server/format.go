@@ -73,6 +73,16 @@ func counts(p *page) string {
 	text := `"count": ` + strconv.FormatInt(p.count, 10)
 	if total, asked := p.rows.Total(); asked {
 		text += `, "total": ` + strconv.FormatInt(total, 10)
+		if p.rows.Estimated() {
+			text += `, "total_is": "planned"`
+		}
+	}
+	switch {
+	case !p.byKey:
+	case p.cursor == "":
+		text += `, "next": null`
+	default: // cursors need no escapes
+		text += `, "next": "` + p.cursor + `"`
 	}
 	return text
 }
@@ -112,6 +122,9 @@ type bare struct{}
 func (bare) headers(header *fasthttp.ResponseHeader, p *page) {
 	if total, asked := p.rows.Total(); asked {
 		header.Set("X-Total-Count", strconv.FormatInt(total, 10))
+		if p.rows.Estimated() {
+			header.Set("X-Total-Is", "planned")
+		}
 	}
 }
 

@@ -72,7 +72,10 @@ func TestTable(t *testing.T) {
 		}
 	}
 	h := setup(t, nil)
-	h.reader.columns = tableColumns
+	h.reader.columns, h.reader.total = tableColumns, 9
+	if got := h.do("GET", "/v2/res.partner?format=csv&count=planned", "").header; got.Get("X-Total-Count") != "9" || got.Get("X-Total-Is") != "planned" {
+		t.Errorf("a planned total: %v", got)
+	}
 	if got := h.do("GET", "/api/res.partner?format=csv", ""); got.status != 200 || got.body != header {
 		t.Errorf("no records: %q", got.body)
 	}

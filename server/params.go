@@ -40,6 +40,12 @@ func (p params) parsed(name string) (value any, given bool) {
 	return value, true
 }
 
+// empty reports whether a parameter is an empty text.
+func (p params) empty(name string) bool {
+	found := p[name]
+	return found.value == "" || found.isText && schema.ParseParam(found.text) == ""
+}
+
 // word returns a parameter that is a text by nature. In a URL it may be written as a Python string.
 func (p params) word(name string) (text string, given bool, err error) {
 	value, given := p.parsed(name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"lateral/reader"
 	"lateral/schema"
 )
 
@@ -86,8 +87,14 @@ func FuzzParams(f *testing.F) {
 			form.Set(name, found.text)
 			allText = allText && found.isText
 		}
-		if _, err := countMode(p); err != nil {
+		if _, _, err := countMode(p); err != nil {
 			blamesRequest(t, err)
+		}
+		q := reader.Query{Offset: 1}
+		if err := pageByKey(p, &q); err != nil {
+			blamesRequest(t, err)
+		} else if q.Keyset {
+			t.Fatalf("a page by key with an offset: %+v", p)
 		}
 		if !allText {
 			return

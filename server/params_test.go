@@ -72,11 +72,40 @@ func TestReadAllQuery(t *testing.T) {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
 	q := h.reader.query(t)
-	if q.Model != "res.partner" || q.One || q.Offset != 5 || q.Limit != 10 || q.Order != "name desc" || !q.Count {
+	if q.Model != "res.partner" || q.One || q.Offset != 5 || q.Limit != 10 || q.Order != "name desc" || !q.Count || !q.Estimate || q.Keyset {
 		t.Errorf("got %+v", q)
 	}
 	if !reflect.DeepEqual(q.Include, schema.Tuple{"a", "b"}) || q.Exclude != "*" || q.Context["lang"] != "fr_FR" {
 		t.Errorf("got %+v", q)
+	}
+}
+
+// Ensure pages by key are asked for by a cursor, or by an empty text for the first page, and by nothing else.
+func TestPageByKeyQuery(t *testing.T) {
+	h := setup(t, nil)
+	for _, test := range []struct {
+		query, body string
+		keyset      bool
+		after       string
+	}{
+		{"", "", false, ""},
+		{"?after=", "", true, ""},
+		{"?after=''", "", true, ""},
+		{"?after=None", "", false, ""},
+		{"?after=123", "", true, "123"},
+		{"?after=AbC-_", "", true, "AbC-_"},
+		{"?after='AbC'", "", true, "AbC"},
+		{"", `{"after": ""}`, true, ""},
+		{"", `{"after": null}`, false, ""},
+		{"?after=x", `{"after": "y"}`, true, "y"},
+		{"?after=x&offset=0", "", true, "x"},
+	} {
+		if got := h.do("GET", "/v2/res.partner"+test.query, test.body); got.status != 200 {
+			t.Fatalf("%s %s: got %d %s", test.query, test.body, got.status, got.body)
+		}
+		if q := h.reader.query(t); q.Keyset != test.keyset || q.After != test.after {
+			t.Errorf("%s %s: got %v %q", test.query, test.body, q.Keyset, q.After)
+		}
 	}
 }
 
@@ -135,6 +164,11 @@ func TestBadParameters(t *testing.T) {
 		{"huge", "/res.partner?limit=99999999999999999999", "", nil, "not_read_object_in_odoo", 409, 422, "large"},
 		{"order", "/res.partner", `{"order": 3}`, nil, "not_read_object_in_odoo", 409, 422, "order"},
 		{"context", "/res.partner?__context__=3", "", nil, "not_read_object_in_odoo", 409, 422, "__context__"},
+		{"count", "/res.partner?count=maybe&limit=-1", "", nil, "not_read_object_in_odoo", 409, 422, "limit"},
+		{"cursor", "/res.partner", `{"after": 3}`, nil, "not_read_object_in_odoo", 409, 422, "after"},
+		{"cursor and offset", "/res.partner?after=x&offset=5", "", nil, "not_read_object_in_odoo", 409, 422, "offset"},
+		{"cursor and lines", "/res.partner?after=x&format=csv", "", nil, "not_read_object_in_odoo", 409, 422, "format=json"},
+		{"first page and offset", "/res.partner?after=&offset=5", "", nil, "not_read_object_in_odoo", 409, 422, "offset"},
 		{"id zero", "/res.partner/0", "", nil, "invalid_object_id", 400, 400, "'0'"},
 		{"id negative", "/res.partner/-1", "", nil, "invalid_object_id", 400, 400, "'-1'"},
 		{"id text", "/res.partner/abc", "", nil, "invalid_object_id", 400, 400, "'abc'"},

@@ -31,11 +31,29 @@ func (x *exchange) pageQuery(p params) (reader.Query, error) {
 		return q, badRead("limit", "this server answers at most "+strconv.FormatInt(most, 10)+" records at once")
 	}
 	if x.profile.total {
-		if q.Count, err = countMode(p); err != nil {
+		if q.Count, q.Estimate, err = countMode(p); err != nil {
 			return q, err
 		}
 	}
-	return q, nil
+	return q, pageByKey(p, &q)
+}
+
+// pageByKey reads the parameter after: the cursor of the page before, or an empty text for the first page. Without
+// it pages are not by key; null and its like say nothing.
+func pageByKey(p params, q *reader.Query) error {
+	after, given, err := p.word("after")
+	if err != nil {
+		return badRead("after", err.Error())
+	}
+	q.Keyset, q.After = given || p.empty("after"), after
+	switch format, _, _ := p.word("format"); { // pageFormat tells what is wrong with it
+	case !q.Keyset:
+	case q.Offset != 0:
+		return badRead("after", "it takes the place of offset and cannot go with it")
+	case format != "" && format != "json":
+		return badRead("after", "lines have no place for the cursor of the page that follows: ask for format=json")
+	}
+	return nil
 }
 
 // recordQuery makes a query out of the parameters of read one and the last segment of its path.
@@ -105,21 +123,23 @@ func wholeNumber(p params, name string) (int64, error) {
 	return 0, badRead(name, "it must be an integer")
 }
 
-// countMode reads the parameter count. An exact total is never worse than a planned one, so that
-// both words ask for it.
-func countMode(p params) (bool, error) {
+// countMode reads the parameter count: whether the number of all records is asked for, and whether an
+// estimate will do.
+func countMode(p params) (count, estimate bool, err error) {
 	switch value, given := p.parsed("count"); {
 	case !given:
-		return false, nil
+		return false, false, nil
 	case value == true:
-		return true, nil
+		return true, false, nil
 	default:
 		switch word, _ := value.(string); strings.ToLower(word) {
-		case "true", "exact", "planned":
-			return true, nil
+		case "true", "exact":
+			return true, false, nil
+		case "planned":
+			return true, true, nil
 		case "false", "none":
-			return false, nil
+			return false, false, nil
 		}
-		return false, badRead("count", "it must be true, false or planned")
+		return false, false, badRead("count", "it must be true, false or planned")
 	}
 }

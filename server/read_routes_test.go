@@ -13,7 +13,7 @@ import (
 // Ensure a page that fits is answered whole, with its count first.
 func TestReadAll(t *testing.T) {
 	h := setup(t, nil)
-	h.reader.total = 50
+	h.reader.total, h.reader.cursor = 50, "AbC-_"
 	tests := []struct {
 		path string
 		docs []string
@@ -24,6 +24,10 @@ func TestReadAll(t *testing.T) {
 		{"/api/res.partner?count=true", nil, `{"count": 0, "results": []}`},
 		{"/v2/res.partner", nil, `{"count": 0, "results": []}`},
 		{"/v2/res.partner?count=true", []string{`{"id": 1}`}, `{"count": 1, "total": 50, "results": [{"id": 1}]}`},
+		{"/v2/res.partner?count=planned", nil, `{"count": 0, "total": 50, "total_is": "planned", "results": []}`},
+		{"/api/res.partner?after=", []string{`{"id": 1}`}, `{"count": 1, "next": "AbC-_", "results": [{"id": 1}]}`},
+		{"/v2/res.partner?after=x&count=exact", nil, `{"count": 0, "total": 50, "next": "AbC-_", "results": []}`},
+		{"/api/res.partner?after=None", nil, `{"count": 0, "results": []}`},
 	}
 	for _, test := range tests {
 		h.reader.docs = test.docs

@@ -47,6 +47,11 @@ type Rows interface {
 	Columns() []reader.Column
 	// Total is the number of records on all pages, where the query asked for it.
 	Total() (n int64, asked bool)
+	// Estimated reports whether Total is PostgreSQL's estimate.
+	Estimated() bool
+	// Cursor is the place of the page that follows, once all of this one has been read, empty where this is
+	// the last. It reports whether the query asked for pages by key.
+	Cursor() (cursor string, asked bool, err error)
 }
 
 // Authenticator checks logins against Odoo.
@@ -132,6 +137,8 @@ type resultRows struct{ *reader.Result }
 func (r resultRows) ReadPath() string { return r.Path }
 
 func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
+
+func (r resultRows) Estimated() bool { return r.Result.Estimated }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 

@@ -76,7 +76,10 @@ type page struct {
 	buffer  *[]byte // pending's home
 	pending []byte  // records in their form, not yet written
 	count   int64
-	failed  error
+	// cursor is the place of the page that follows, of pages by key, known when all records are.
+	cursor string
+	byKey  bool
+	failed error
 }
 
 // fill appends records until pending is longer than limit. It reports whether there are no more.
@@ -84,7 +87,8 @@ func (p *page) fill(limit int) (ended bool, err error) {
 	for len(p.pending) <= limit {
 		doc, err := p.rows.Next(p.work.ctx)
 		if errors.Is(err, io.EOF) {
-			return true, nil
+			p.cursor, p.byKey, err = p.rows.Cursor()
+			return true, err
 		}
 		if err != nil {
 			return false, err

@@ -73,7 +73,7 @@ func answerCells(redis *kv.Redis) kv.Cells {
 	return redis.Cells("answer")
 }
 
-// sharedSecret is what the entries in Redis are sealed under: the configured text, else the database's own
+// sharedSecret is what the entries in Redis, and the cursors of pages, are sealed under: the configured text, else the database's own
 // secret. It is nil where there is no Redis, since what is in memory needs none that others know.
 func sharedSecret(s redisSettings, source *source) func(ctx context.Context) ([]byte, error) {
 	switch {

@@ -73,7 +73,7 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 	presets := &presetKeeper{dir: s.Presets, log: log}
 	read := reader.New(reader.Deps{
 		Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: odoo,
-		Filestore: s.Filestore, Log: log, Observe: metrics, Trust: trust, Presets: presets,
+		Filestore: s.Filestore, Log: log, Observe: metrics, Trust: trust, Presets: presets, Secret: shared,
 		Shadow: reader.ShadowConfig{Share: s.Shadow.Share, Rate: s.Shadow.Rate, Trip: s.Shadow.Trip},
 	})
 	current := &currentPresets{reader: read, keeper: presets}

@@ -15,6 +15,7 @@ func parameters(typed bool) object {
 		"filters":        query("filters", "An Odoo domain: [('name', 'like', 'x'), ('active', '=', True)]", text),
 		"order":          query("order", "Fields to sort by: name desc, id", text),
 		"offset":         query("offset", "Records to skip.", object{"type": "integer", "minimum": 0}),
+		"after":          query("after", "Pages by key: the next of the page before, or an empty text for the first page. It takes the place of offset.", text),
 		"limit":          query("limit", "Records of a page; all without it.", object{"type": "integer", "minimum": 0}),
 		"format":         query("format", "How the records are written: as one document, as a document in each line (application/x-ndjson), or as a table (text/csv).", object{"type": "string", "enum": []string{"json", "ndjson", "csv"}, "default": "json"}),
 		"spreadsheet":    query("spreadsheet", "With csv: keeps texts from being taken for formulas.", object{"type": "boolean", "default": false}),
@@ -37,7 +38,7 @@ func parameters(typed bool) object {
 		},
 	}
 	if typed {
-		all["count"] = query("count", "Adds the number of records on all pages, taken in the same snapshot.",
+		all["count"] = query("count", "Adds the number of records on all pages, taken in the same snapshot; with planned it may be PostgreSQL's estimate, see total_is.",
 			object{"type": "string", "enum": []string{"true", "exact", "planned", "false", "none"}})
 	}
 	return all
@@ -62,7 +63,7 @@ func (w *writer) modelPaths(m *Model) {
 	name := m.name()
 	path := w.in.Base + "/" + m.path()
 	reading := []string{"include_fields", "exclude_fields", "context"}
-	all := append([]string{"filters", "order", "offset", "limit", "format", "spreadsheet"}, reading...)
+	all := append([]string{"filters", "order", "offset", "limit", "after", "format", "spreadsheet"}, reading...)
 	if w.in.Typed {
 		all = append(all, "count")
 	}

@@ -105,9 +105,11 @@ func (w *writer) page(name string) object {
 	properties := object{
 		"count":   object{"type": "integer", "minimum": 0, "description": "Records on this page."},
 		"results": object{"type": "array", "items": ref("schemas", name+".item")},
+		"next":    object{"type": []string{"string", "null"}, "description": "Of pages by key: the parameter after of the page that follows, null where this is the last."},
 	}
 	if w.in.Typed {
 		properties["total"] = object{"type": "integer", "minimum": 0, "description": "Records on all pages, where count asks for it."}
+		properties["total_is"] = object{"type": "string", "enum": []string{"planned"}, "description": "Where total is PostgreSQL's estimate."}
 	}
 	return object{"type": "object", "properties": properties, "required": []string{"count", "results"}}
 }
