@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -132,16 +133,41 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+func TestCurve(t *testing.T) {
+	for name, test := range map[string]struct {
+		points   []Point // amounts and costs
+		exponent float64
+		linear   bool
+	}{
+		"flat":         {[]Point{{Amount: 1, Cost: 2}, {Amount: 10, Cost: 2}, {Amount: 100, Cost: 1}}, 0, true},
+		"linear":       {[]Point{{Amount: 1, Cost: 1}, {Amount: 4, Cost: 4}, {Amount: 16, Cost: 16}}, 1, true},
+		"quadratic":    {[]Point{{Amount: 1, Cost: 1}, {Amount: 10, Cost: 100}}, 2, false},
+		"late":         {[]Point{{Amount: 1, Cost: 10}, {Amount: 10, Cost: 10}, {Amount: 100, Cost: 1000}}, 2, false},
+		"too near":     {[]Point{{Amount: 1, Cost: 1}, {Amount: 2, Cost: 8}}, 0, true},
+		"amount of 0":  {[]Point{{Amount: 0, Cost: 1}, {Amount: 2, Cost: 8}}, 0, true},
+		"single point": {[]Point{{Amount: 1, Cost: 1}}, 0, true},
+	} {
+		c := Curve{Points: test.points}
+		c.judge()
+		if math.Abs(c.Exponent-test.exponent) > 1e-9 || c.Linear != test.linear {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	if got := objects([]any{map[string]any{"a": nil, "b": []any{map[string]any{}, 1.0}}, map[string]any{}}); got != 3 {
+		t.Errorf("objects: %v", got)
+	}
+}
+
 func TestReport(t *testing.T) {
 	result := Result{Title: "one <order>", Peers: map[string]*Peer{}}
-	for _, name := range []string{peerLateral, peerCeiling, peerWeb, peerLevels} {
+	for _, name := range peers {
 		result.Peers[name] = &Peer{Rounds: []float64{1}}
 	}
 	result.finish()
-	report := Report{
-		Results: []Result{result}, Clients: []Point{{X: 2, Lateral: 3, Ceiling: 4}}, Latency: &Latency{P50: 1, P99: 2},
-		Streams: []Stream{{Name: "fast"}}, Curves: []Curve{{Name: "depth", Points: []Point{{X: 1, Lateral: 1, Ceiling: 2}}}},
-	}
+	report := Report{Results: []Result{result}, Latency: &Latency{P50: 1, P99: 2}, Streams: []Stream{{Name: "fast"}}}
+	report.add("depth", Point{X: 1, Amount: 1, Lateral: 3, Ceiling: 4, Cost: 1})
+	report.add("lines", Point{X: 1, Amount: 1, Lateral: 3, Ceiling: 4, Cost: 1})
+	report.add("depth", Point{X: 5, Amount: 5, Lateral: 1, Ceiling: 2, Cost: 25})
 	var table, plain, page bytes.Buffer
 	if err := errors.Join(report.WriteTable(&table), report.WriteJSON(&plain), report.WriteHTML(&page)); err != nil {
 		t.Fatal(err)
@@ -149,7 +175,7 @@ func TestReport(t *testing.T) {
 	if !json.Valid(plain.Bytes()) {
 		t.Errorf("not JSON: %s", plain.Bytes())
 	}
-	for _, want := range []string{"one <order>", "0.75", "depth", "fast"} {
+	for _, want := range []string{"one <order>", "0.75", "fast", "depth: WORSE THAN LINEAR", "power of 2.00", "lines: no worse"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, table.String())
 		}

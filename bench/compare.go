@@ -9,7 +9,7 @@ import (
 
 // compare reads the same through lateral and through web_read and tells the first difference.
 func compare(ctx context.Context, s *service, odoo *webClient, w workload, r read) error {
-	answer, err := s.get(ctx, "/api/"+w.Model+r.query(), s.tokens[w.Role], nil)
+	answer, err := s.get(ctx, "/api/"+w.Model+r.query(), w.Role)
 	if err != nil {
 		return err
 	}

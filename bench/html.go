@@ -21,9 +21,8 @@ func (r *Report) WriteHTML(out io.Writer) error {
 	page := components.NewPage()
 	page.PageTitle = "lateral bench"
 	page.AddCharts(r.peersChart())
-	page.AddCharts(pointsChart("One order: requests per second by clients", "clients", r.Clients))
 	for _, c := range r.Curves {
-		page.AddCharts(pointsChart("Requests per second by "+c.Name, c.Name, c.Points))
+		page.AddCharts(curveChart(c))
 	}
 	var plots bytes.Buffer
 	if err := page.Render(&plots); err != nil {
@@ -51,7 +50,7 @@ func (r *Report) peersChart() *charts.Bar {
 		titles[i] = v.Title
 	}
 	bar.SetXAxis(titles)
-	for _, peer := range []string{peerCeiling, peerLateral, peerWeb, peerLevels} {
+	for _, peer := range peers {
 		data := make([]opts.BarData, len(r.Results))
 		for i, v := range r.Results {
 			data[i] = opts.BarData{Value: v.Peers[peer].Median}
@@ -61,19 +60,19 @@ func (r *Report) peersChart() *charts.Bar {
 	return bar
 }
 
-func pointsChart(title, x string, points []Point) *charts.Line {
+func curveChart(c Curve) *charts.Line {
 	line := charts.NewLine()
 	line.SetGlobalOptions(
-		charts.WithTitleOpts(opts.Title{Title: title}),
-		charts.WithLegendOpts(opts.Legend{Top: "30"}),
-		charts.WithXAxisOpts(opts.XAxis{Name: x}),
+		charts.WithTitleOpts(opts.Title{Title: "Requests per second by " + c.Name, Subtitle: c.verdict()}),
+		charts.WithLegendOpts(opts.Legend{Top: "50"}),
+		charts.WithXAxisOpts(opts.XAxis{Name: c.Name}),
 		charts.WithYAxisOpts(opts.YAxis{Type: "log"}),
 		charts.WithInitializationOpts(opts.Initialization{Width: "1100px"}),
 	)
-	names := make([]string, len(points))
-	ours := make([]opts.LineData, len(points))
-	ceiling := make([]opts.LineData, len(points))
-	for i, p := range points {
+	names := make([]string, len(c.Points))
+	ours := make([]opts.LineData, len(c.Points))
+	ceiling := make([]opts.LineData, len(c.Points))
+	for i, p := range c.Points {
 		names[i] = fmt.Sprint(p.X)
 		ours[i], ceiling[i] = opts.LineData{Value: p.Lateral}, opts.LineData{Value: p.Ceiling}
 	}

@@ -48,7 +48,7 @@ func (c *webClient) read(ctx context.Context, r read) (json.RawMessage, error) {
 		kwargs["limit"] = r.Limit
 		fallthrough
 	default:
-		kwargs["order"] = r.Order
+		kwargs["order"], kwargs["offset"] = r.Order, r.Offset
 		kwargs["count_limit"] = r.Limit // otherwise it counts all that match, which nobody has asked for
 	}
 	body, err := json.Marshal(map[string]any{
@@ -115,7 +115,7 @@ func (c *levelClient) do(ctx context.Context) error {
 	r := c.next()
 	ids := []any{r.ID}
 	if r.ID == 0 {
-		kwargs := map[string]any{"order": r.Order}
+		kwargs := map[string]any{"order": r.Order, "offset": r.Offset}
 		if r.Limit > 0 {
 			kwargs["limit"] = r.Limit
 		}

@@ -51,6 +51,26 @@ func newPgbench(odoo *stack.Stack, folder string) (*pgbench, error) {
 		`PGOPTIONS=-c default_transaction_isolation=repeatable\ read -c default_transaction_read_only=on -c jit=off -c TimeZone=UTC`)}, nil
 }
 
+// ceiling is a workload as pgbench runs it, by the statement that lateral sends.
+type ceiling struct {
+	pgbench   *pgbench
+	script    string
+	variables []string
+}
+
+// ceiling returns the ceiling of a workload whose single orders are drawn among clones.
+func (b *bench) ceiling(ctx context.Context, w workload, clones stack.Clones) (*ceiling, error) {
+	statement, err := b.statement(ctx, w, w.next(clones))
+	if err != nil {
+		return nil, err
+	}
+	script, variables, err := w.script(statement, clones)
+	if err != nil {
+		return nil, err
+	}
+	return &ceiling{pgbench: b.pgbench, script: script, variables: variables}, nil
+}
+
 // script writes a statement as a script of pgbench. For a read one, the first parameter is drawn among the workload's orders.
 func (w workload) script(s pg.Statement, clones stack.Clones) (string, []string, error) {
 	var script strings.Builder
@@ -131,18 +151,18 @@ var (
 	perSecond    = regexp.MustCompile(`tps = ([0-9.]+)`)
 )
 
-// run runs a script for a time and returns how many statements were run in a second.
-func (p *pgbench) run(ctx context.Context, script string, variables []string, clients int, duration time.Duration) (float64, error) {
-	file := filepath.Join(p.folder, "statement.sql")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+// run runs the statement for a time, a second at least, and returns how often it was run in a second.
+func (c *ceiling) run(ctx context.Context, clients int, duration time.Duration) (float64, error) {
+	file := filepath.Join(c.pgbench.folder, "statement.sql")
+	if err := os.WriteFile(file, []byte(c.script), 0o600); err != nil {
 		return 0, err
 	}
 	seconds := max(int(duration.Seconds()), 1)
 	args := append([]string{
 		"-n", "-M", "prepared", "-c", strconv.Itoa(clients), "-j", strconv.Itoa(min(clients, 2)), "-T", strconv.Itoa(seconds), "-f", file,
-	}, variables...)
-	command := exec.CommandContext(ctx, p.program, args...)
-	command.Env = p.env
+	}, c.variables...)
+	command := exec.CommandContext(ctx, c.pgbench.program, args...)
+	command.Env = c.pgbench.env
 	var out, complaints bytes.Buffer
 	command.Stdout, command.Stderr = &out, &complaints
 	if err := command.Run(); err != nil {

@@ -21,7 +21,6 @@ type Report struct {
 	Lines    int       `json:"lines_per_order"`
 	Partners int       `json:"partners"`
 	Results  []Result  `json:"comparison"`
-	Clients  []Point   `json:"clients"`
 	Latency  *Latency  `json:"latency"`
 	Streams  []Stream  `json:"streams,omitempty"`
 	Curves   []Curve   `json:"curves,omitempty"`
@@ -47,6 +46,8 @@ type Result struct {
 	Records  int              `json:"records"`
 	Compared int              `json:"answers_compared"`
 	Peers    map[string]*Peer `json:"peers"`
+	// Writes is how many orders were written meanwhile, in all turns.
+	Writes int `json:"writes,omitempty"`
 	// CPU and PostgresCPU are the processors' time for a request of lateral's, in lateral and in PostgreSQL; the latter is 0 where
 	// PostgreSQL's processes cannot be seen.
 	CPU         time.Duration `json:"lateral_cpu_ns"`
@@ -62,19 +63,6 @@ type Peer struct {
 }
 
 func (p *Peer) add(rate float64) { p.Rounds = append(p.Rounds, rate) }
-
-// Point is a point of a curve: requests per second of lateral and of the ceiling.
-type Point struct {
-	X       float64 `json:"x"`
-	Lateral float64 `json:"lateral"`
-	Ceiling float64 `json:"pgbench"`
-}
-
-// Curve tells how cost grows with something.
-type Curve struct {
-	Name   string  `json:"name"`
-	Points []Point `json:"points"`
-}
 
 // Latency is how long requests take at a fixed rate.
 type Latency struct {
@@ -193,13 +181,6 @@ func (r *Report) WriteTable(out io.Writer) error {
 			microseconds(v.CPU), microseconds(v.PostgresCPU))
 	}
 	fmt.Fprintln(table)
-	if len(r.Clients) > 0 {
-		row("one order, clients", "lateral/s", "pgbench/s", "of it")
-		for _, p := range r.Clients {
-			row(p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling))
-		}
-		fmt.Fprintln(table)
-	}
 	if l := r.Latency; l != nil {
 		row("latency at a fixed rate, 9 of 10 one order", "sustained/s", "rate/s", "p50", "p90", "p99", "p99.9", "p99/p50")
 		row(fmt.Sprintf("%d requests", l.Requests), number(l.Saturated), number(l.Rate), l.P50.Round(time.Microsecond), l.P90.Round(time.Microsecond),
@@ -214,13 +195,21 @@ func (r *Report) WriteTable(out io.Writer) error {
 		fmt.Fprintln(table)
 	}
 	for _, c := range r.Curves {
-		row(c.Name, "lateral/s", "pgbench/s", "of it")
+		row(c.Name, "lateral/s", "pgbench/s", "of it", "each")
 		for _, p := range c.Points {
-			row(p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling))
+			row(p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling), number(1000*p.Cost)+" ms")
 		}
 		fmt.Fprintln(table)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, c := range r.Curves {
+		if _, err := fmt.Fprintf(out, "%s: %s\n", c.Name, c.verdict()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func number(v float64) string { return fmt.Sprintf("%.3g", v) }

@@ -30,10 +30,14 @@ type Options struct {
 	Duration time.Duration
 	// Clients are the numbers of clients for the curve of throughput; the comparison has 2.
 	Clients []int
+	// Tables are the numbers of orders, beyond those of Sizes, that the table is brought to for the curve of its size.
+	Tables []int
 	// Workloads are the names of those to run; none: all.
 	Workloads []string
 	// Long adds what takes minutes: all orders streamed, and how costs grow.
 	Long bool
+	// Curves are the names of those to measure of growth: page, depth, offset, rules, table, lines; none: all.
+	Curves []string
 	// Executable is the program of which `serve` is measured.
 	Executable string
 	// Commit is the program's, for the report.
@@ -51,6 +55,9 @@ type Deps struct {
 
 // comparedClients is how many clients each peer has in the comparison: as many as the Odoo has workers.
 const comparedClients = 2
+
+// serviceConns is how many connections to PostgreSQL the service has, and pgbench at the most.
+const serviceConns = 16
 
 // bench is a run.
 type bench struct {
@@ -92,8 +99,7 @@ func Run(ctx context.Context, o Options, deps Deps) (report *Report, err error) 
 			return nil, err
 		}
 	}
-	conns := max(comparedClients, slices.Max(append(o.Clients, 1)))
-	b.service, err = startService(ctx, o.Executable, deps.Stack, min(conns, 16), map[string]tree{"sale.order": example3(), "res.partner": b.wide()}, roles)
+	b.service, err = startService(ctx, o.Executable, deps.Stack, serviceConns, map[string]tree{"sale.order": example3(), "res.partner": b.wide()}, roles)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +112,7 @@ func Run(ctx context.Context, o Options, deps Deps) (report *Report, err error) 
 			return nil, fmt.Errorf("%s: %w", w.Title, err)
 		}
 	}
-	if err := b.throughput(ctx); err != nil {
+	if err := b.numbersOfClients(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.latency(ctx); err != nil {
@@ -155,7 +161,7 @@ func (b *bench) wide() tree {
 
 // statement is the statement that lateral sends for a read.
 func (b *bench) statement(ctx context.Context, w workload, r read) (pg.Statement, error) {
-	q := reader.Query{Model: w.Model, Profile: reader.Classic(), Order: r.Order, Limit: int64(r.Limit)}
+	q := reader.Query{Model: w.Model, Profile: reader.Classic(), Order: r.Order, Offset: int64(r.Offset), Limit: int64(r.Limit)}
 	if r.Domain != nil {
 		q.Filters = r.Domain
 	}
@@ -168,6 +174,10 @@ func (b *bench) statement(ctx context.Context, w workload, r read) (pg.Statement
 	}
 	fields, err := schema.ParseTree(b.Catalogue, w.Model, value)
 	if err != nil {
+		return pg.Statement{}, err
+	}
+	// The rules may have changed since the reader was asked last.
+	if _, _, err := b.Reader.Current(ctx); err != nil {
 		return pg.Statement{}, err
 	}
 	q.Preset = &schema.Preset{Model: w.Model, ReadAll: fields, ReadOne: fields, Available: true}

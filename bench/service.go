@@ -1,14 +1,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
+	lateral "lateral/client"
 	"lateral/integration/stack"
 )
 
@@ -77,9 +72,11 @@ func (s *service) start(ctx context.Context, executable string, odoo *stack.Stac
 		return fmt.Errorf("start lateral: %w: %s", err, log)
 	}
 	for _, role := range roles {
-		if s.tokens[role], err = s.login(ctx, odoo.User(role)); err != nil {
+		user, c := odoo.User(role), lateral.Client{Base: "http://" + address}
+		if err := c.Login(ctx, user.Login, user.Password); err != nil {
 			return err
 		}
+		s.tokens[role] = c.Token
 	}
 	return nil
 }
@@ -90,7 +87,7 @@ func (s *service) waitUntilReady(ctx context.Context) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		if _, err := s.get(ctx, "/readyz", "", nil); err == nil {
+		if _, err := s.get(ctx, "/readyz", ""); err == nil {
 			return nil
 		}
 		select {
@@ -101,43 +98,10 @@ func (s *service) waitUntilReady(ctx context.Context) error {
 	}
 }
 
-func (s *service) login(ctx context.Context, user stack.User) (string, error) {
-	credentials, err := json.Marshal(map[string]string{"username": user.Login, "password": user.Password})
-	if err != nil {
-		return "", err
-	}
-	answer, err := s.get(ctx, "/api/auth/get_tokens", "", credentials)
-	if err != nil {
-		return "", fmt.Errorf("log in as %s: %w", user.Login, err)
-	}
-	var tokens struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal(answer, &tokens); err != nil {
-		return "", fmt.Errorf("log in as %s: %w", user.Login, err)
-	}
-	return tokens.AccessToken, nil
-}
-
-// get makes a request outside any measurement.
-func (s *service) get(ctx context.Context, path, token string, body []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if token != "" {
-		request.Header.Set("Access-Token", token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", response.Status, answer)
-	}
-	return answer, err
+// get makes a request as a role outside any measurement.
+func (s *service) get(ctx context.Context, path, role string) ([]byte, error) {
+	c := lateral.Client{Base: "http://" + s.address, Token: s.tokens[role]}
+	return c.Get(ctx, path, nil)
 }
 
 // stop ends the process and waits for it.
@@ -176,35 +140,3 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) String() string { return string(t.text) }
-
-// httpClient is a keep-alive connection to lateral that makes the reads of a workload.
-type httpClient struct {
-	host     *fasthttp.HostClient
-	request  fasthttp.Request
-	response fasthttp.Response
-	base     string
-	next     func() read
-}
-
-// client returns a client of a workload's reads.
-func (s *service) client(w workload, next func() read) *httpClient {
-	c := &httpClient{
-		host: &fasthttp.HostClient{Addr: s.address, MaxConns: 1, ReadTimeout: time.Minute, DisablePathNormalizing: true},
-		base: "http://" + s.address + "/api/" + w.Model, next: next,
-	}
-	c.request.Header.Set("Access-Token", s.tokens[w.Role])
-	return c
-}
-
-func (c *httpClient) do(context.Context) error {
-	c.request.SetRequestURI(c.base + c.next().query())
-	if err := c.host.Do(&c.request, &c.response); err != nil {
-		return fmt.Errorf("lateral: %w", err)
-	}
-	if status := c.response.StatusCode(); status != fasthttp.StatusOK {
-		return fmt.Errorf("lateral: %d: %.300s", status, c.response.Body())
-	}
-	return nil
-}
-
-func (c *httpClient) close() { c.host.CloseIdleConnections() }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,28 +12,33 @@ import (
 // slowRate is how many bytes a slow client takes in a second.
 const slowRate = 200 << 10
 
-// streams measures one page of all orders, nested, to a client that takes what it gets and to one that takes 200 kB/s.
+// streams measures one page of all orders, nested, to clients that take what they get and to one that takes 200 kB/s.
 func (b *bench) streams(ctx context.Context) error {
-	for _, slow := range []bool{false, true} {
-		name := "fast client"
-		if slow {
-			name = "client of 200 kB/s, 20 s of it"
-		}
-		b.say("all orders as one stream, %s", name)
-		s, err := b.stream(ctx, slow)
+	everything := func(body io.Reader) (int64, error) { return io.Copy(io.Discard, body) }
+	for _, client := range []struct {
+		name, coding string
+		take         func(body io.Reader) (int64, error)
+	}{
+		{"fast client", "identity", everything},
+		{"fast client, zstd", "zstd", everything},
+		{"client of 200 kB/s, 20 s of it", "identity", func(body io.Reader) (int64, error) { return takeSlowly(body, 20*time.Second) }},
+	} {
+		b.say("all orders as one stream, %s", client.name)
+		s, err := b.stream(ctx, client.coding, client.take)
 		if err != nil {
 			return err
 		}
-		s.Name = name
+		s.Name = client.name
 		b.report.Streams = append(b.report.Streams, s)
 	}
 	return nil
 }
 
-func (b *bench) stream(ctx context.Context, slow bool) (Stream, error) {
+// stream measures a stream in a content coding to a client.
+func (b *bench) stream(ctx context.Context, coding string, take func(body io.Reader) (int64, error)) (Stream, error) {
 	page := b.find("page")
 	// One page first, so that what a service keeps is counted as idle.
-	if _, err := b.service.get(ctx, "/api/sale.order"+page.Page.query(), b.service.tokens[page.Role], nil); err != nil {
+	if _, err := b.service.get(ctx, "/api/sale.order"+page.Page.query(), page.Role); err != nil {
 		return Stream{}, err
 	}
 	idle, err := memory(b.service.pid, "VmRSS")
@@ -48,7 +54,7 @@ func (b *bench) stream(ctx context.Context, slow bool) (Stream, error) {
 		return Stream{}, err
 	}
 	request.Header.Set("Access-Token", b.service.tokens[page.Role])
-	request.Header.Set("Accept-Encoding", "identity") // the client would otherwise ask for gzip by itself
+	request.Header.Set("Accept-Encoding", coding)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return Stream{}, err
@@ -62,12 +68,7 @@ func (b *bench) stream(ctx context.Context, slow bool) (Stream, error) {
 		return Stream{}, err
 	}
 	s.FirstByte = time.Since(begin)
-	if slow {
-		s.Bytes, err = takeSlowly(response.Body, 20*time.Second)
-	} else {
-		s.Bytes, err = io.Copy(io.Discard, response.Body)
-	}
-	if err != nil {
+	if s.Bytes, err = take(response.Body); err != nil {
 		return Stream{}, err
 	}
 	s.Took = time.Since(begin)
@@ -84,7 +85,11 @@ func takeSlowly(body io.Reader, duration time.Duration) (int64, error) {
 	var taken int64
 	for end := time.Now().Add(duration); time.Now().Before(end); {
 		n, err := io.CopyN(io.Discard, body, slowRate/pieces)
-		if taken += n; err != nil {
+		taken += n
+		if errors.Is(err, io.EOF) {
+			return taken, nil // there was no more
+		}
+		if err != nil {
 			return taken, err
 		}
 		<-ticker.C

@@ -95,6 +95,7 @@ type read struct {
 	ID     int64 // of a read one; 0: a page
 	Domain []any
 	Order  string
+	Offset int
 	Limit  int
 }
 
@@ -115,6 +116,10 @@ type workload struct {
 	Stride int64
 	// Slow leaves out the peers that would take minutes.
 	Slow bool
+	// Poll asks again and again for what has not changed, with the mark of the last answer where it had one.
+	Poll bool
+	// Writes is how many orders are written in a second while others are read.
+	Writes float64
 }
 
 // next draws the next read of a workload.
@@ -141,6 +146,9 @@ func (r read) query() string {
 	}
 	if r.Order != "" {
 		values.Set("order", r.Order)
+	}
+	if r.Offset > 0 {
+		values.Set("offset", fmt.Sprint(r.Offset))
 	}
 	if r.Limit > 0 {
 		values.Set("limit", fmt.Sprint(r.Limit))
@@ -181,6 +189,8 @@ func workloads(wide tree) []workload {
 		},
 		{Name: "one-salesman", Title: "one order, as a salesman", Model: "sale.order", Role: stack.RoleSalesman, Tree: order, Records: 1, One: true, Stride: 3},
 		{Name: "page-salesman", Title: "page of 80 orders, as a salesman", Model: "sale.order", Role: stack.RoleSalesman, Tree: order, Records: 80, Page: page(80)},
+		{Name: "poll", Title: "page of 80 orders, polled while nothing changes", Model: "sale.order", Role: stack.RoleAdmin, Tree: order, Records: 80, Page: page(80), Poll: true},
+		{Name: "writes", Title: "one order, beside 5 writes a second", Model: "sale.order", Role: stack.RoleAdmin, Tree: order, Records: 1, One: true, Stride: 1, Writes: 5},
 		{
 			Name: "wide", Title: "80 partners, all stored fields", Model: "res.partner", Role: stack.RoleAdmin, Tree: wide, Records: 80,
 			Page: read{Order: "id desc", Limit: 80},

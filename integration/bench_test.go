@@ -53,23 +53,37 @@ func drain(ctx context.Context, s *stand, who auth.Credentials, q reader.Query) 
 	return result.Close()
 }
 
-// TestBench runs the benchmark on few orders and for moments: that it compares answers, times every peer and
-// tells the result, not how fast anything is.
+// TestBench runs the benchmark on few orders and for moments: that it compares answers, times every peer, measures how cost grows
+// and tells the result, not how fast anything is.
 func TestBench(t *testing.T) {
 	s := shared(t, "19.0").fork(t)
 	report, err := bench.Run(t.Context(), bench.Options{
-		Sizes: stack.Sizes{Orders: 240, Lines: 4, Partners: 60}, Rounds: 1, Duration: 500 * time.Millisecond, Clients: []int{2},
-		Workloads: []string{"one-salesman", "page", "filter", "wide"}, Executable: binary.executable(t), Progress: os.Stderr,
+		Sizes: stack.Sizes{Orders: 240, Lines: 4, Partners: 60}, Rounds: 1, Duration: 200 * time.Millisecond, Clients: []int{2}, Tables: []int{300},
+		Workloads: []string{"one-salesman", "filter", "wide", "poll", "writes"}, Long: true, Curves: []string{"offset", "table"}, Executable: binary.executable(t), Progress: os.Stderr,
 	}, bench.Deps{Stack: s.Stack, Catalogue: s.catalogue(t), Reader: s.reader, Odoo: s.odoo})
 	require.NoError(t, err)
-	require.Len(t, report.Results, 4)
+	require.Len(t, report.Results, 5)
 	for _, result := range report.Results {
 		require.NotZero(t, result.Compared, result.Title)
+		require.Equal(t, result.Name == "writes", result.Writes > 0, result.Title)
 		for name, peer := range result.Peers {
 			require.Positive(t, peer.Median, "%s of %s", result.Title, name)
 		}
 	}
-	require.Len(t, report.Clients, 1)
 	require.Positive(t, report.Latency.P50)
+	require.Len(t, report.Streams, 3)
+	points := map[string]int{}
+	for _, c := range report.Curves {
+		points[c.Name] = len(c.Points)
+		for _, p := range c.Points {
+			require.Positive(t, p.Lateral, c.Name)
+			require.Positive(t, p.Ceiling, c.Name)
+		}
+	}
+	require.Equal(t, map[string]int{
+		"one order, clients": 1, "offset": 3,
+		"one order, orders in the table": 2, "page of 80 orders, orders in the table": 2,
+		"80 orders filtered and ordered by the partner, orders in the table": 2,
+	}, points)
 	require.NoError(t, report.WriteTable(os.Stderr))
 }

@@ -11,12 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"lateral/auth"
 	"lateral/bench"
 	"lateral/integration/stack"
-	"lateral/reader"
-	"lateral/schema"
-	"lateral/writer"
 )
 
 // benchOptions are the flags of the command bench.
@@ -44,49 +40,32 @@ func benchCommand() *cobra.Command {
 	flags.IntVar(&o.Sizes.Lines, "lines", 4, "lines of each order")
 	flags.IntVar(&o.Sizes.Partners, "partners", 20_000, "partners to clone")
 	flags.IntVar(&o.Rounds, "rounds", 5, "turns that each peer has")
-	flags.DurationVar(&o.Duration, "duration", 4*time.Second, "time of a turn")
-	flags.IntSliceVar(&o.Clients, "clients", []int{1, 2, 8, 32}, "numbers of clients for the curve of throughput")
+	flags.DurationVar(&o.Duration, "duration", 3*time.Second, "time of a turn")
+	flags.IntSliceVar(&o.Clients, "clients", []int{1, 2, 8, 32, 128, 256}, "numbers of clients for the curve of throughput")
+	flags.IntSliceVar(&o.Tables, "tables", []int{100_000, 200_000}, "numbers of orders that the table is brought to for the curve of its size, up to 1,000,000 and more")
 	flags.StringSliceVar(&o.Workloads, "workloads", nil, "workloads to compare by name (default: all)")
+	flags.StringSliceVar(&o.Curves, "curves", nil, "curves to measure: page, depth, offset, rules, table, lines (default: all)")
 	flags.BoolVar(&o.Long, "long", true, "also stream all orders and measure how costs grow")
 	flags.StringVar(&o.out, "out", ".", "folder for bench.json and bench.html")
 	return command
 }
 
-func runBench(ctx context.Context, o benchOptions, out io.Writer) (err error) {
+func runBench(ctx context.Context, o benchOptions, out io.Writer) error {
+	var err error
 	if o.Executable, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	o.Commit = moduleVersion()
-	odoo, err := stack.Start(ctx, stack.Options{Version: "19.0", Progress: o.Progress})
-	if err != nil {
-		return fmt.Errorf("bring up Odoo: %w", err)
-	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, odoo.Close(ending))
-	}()
-	s := defaults()
-	s.Database.DSN, s.Odoo.URL, s.Odoo.Database = odoo.DSN, odoo.OdooURL, odoo.Database
-	pool, err := openPool(ctx, s.Database)
-	if err != nil {
+	var report *bench.Report
+	err = withOdoo(ctx, "19.0", o.Progress, func(odoo *stack.Stack, s settings) error {
+		r, err := openReading(ctx, s)
+		if err != nil {
+			return err
+		}
+		defer r.close()
+		report, err = bench.Run(ctx, o.Options, bench.Deps{Stack: odoo, Catalogue: r.catalogue, Reader: r.reader, Odoo: r.odoo})
 		return err
-	}
-	defer pool.Close()
-	trust, err := reader.NewTrust(reader.TrustConfig{Database: s.Odoo.Database})
-	if err != nil {
-		return err
-	}
-	source := &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{}), trust: trust}
-	source.holder = schema.NewHolder(source.loadCatalogue, catalogueTimeout)
-	catalogue, err := source.catalogue(ctx)
-	if err != nil {
-		return err
-	}
-	rpc := writer.NewXMLRPC(writer.Config{URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns})
-	defer rpc.Close()
-	read := reader.New(reader.Deps{Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: rpc, Filestore: odoo.Filestore})
-	report, err := bench.Run(ctx, o.Options, bench.Deps{Stack: odoo, Catalogue: catalogue, Reader: read, Odoo: rpc})
+	})
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lateral/client"
 	"lateral/examples/presets"
 	"lateral/integration/stack"
 )
@@ -55,36 +55,31 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func demo(ctx context.Context, o demoOptions, keep bool, out, progress io.Writer) (err error) {
-	odoo, err := stack.Start(ctx, stack.Options{Version: o.version, Progress: progress})
-	if err != nil {
-		return fmt.Errorf("bring up Odoo: %w", err)
-	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, odoo.Close(ending))
-	}()
-	folder, err := demoPresets(o.version)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
+func demo(ctx context.Context, o demoOptions, keep bool, out, progress io.Writer) error {
+	return withOdoo(ctx, o.version, progress, func(odoo *stack.Stack, s settings) error {
+		folder, err := demoPresets(o.version)
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(folder)
+		s.Presets = folder
+		s.Log.Access = false
+		log, err := newLogger(s.Log, progress)
+		if err != nil {
+			return err
+		}
+		service, err := newService(ctx, s, log)
+		if err != nil {
+			return err
+		}
+		defer service.close()
+		return serveDemo(ctx, service, o.listen, odoo, keep, out)
+	})
+}
 
-	s := defaults()
-	s.Database.DSN, s.Odoo.URL, s.Odoo.Database = odoo.DSN, odoo.OdooURL, odoo.Database
-	s.Filestore, s.Presets = odoo.Filestore, folder
-	s.Log.Access = false
-	log, err := newLogger(s.Log, progress)
-	if err != nil {
-		return err
-	}
-	service, err := newService(ctx, s, log)
-	if err != nil {
-		return err
-	}
-	defer service.close()
-	ln, err := demoListener(ctx, o.listen)
+// serveDemo serves until the order is printed, or longer.
+func serveDemo(ctx context.Context, service *service, listen string, odoo *stack.Stack, keep bool, out io.Writer) error {
+	ln, err := demoListener(ctx, listen)
 	if err != nil {
 		return err
 	}
@@ -94,14 +89,14 @@ func demo(ctx context.Context, o demoOptions, keep bool, out, progress io.Writer
 	go func() { served <- service.run(serving, ln, 10*time.Second) }()
 
 	admin := odoo.User(stack.RoleAdmin)
-	client := demoClient{base: "http://" + ln.Addr().String()}
-	if err := client.show(ctx, out, admin.Login, admin.Password); err != nil {
+	c := &client.Client{Base: "http://" + ln.Addr().String()}
+	if err := showOrder(ctx, c, out, admin.Login, admin.Password); err != nil {
 		stop()
 		return errors.Join(err, <-served)
 	}
 	if keep {
 		fmt.Fprintf(out, "\nServing Odoo %s at %s, and Odoo itself at %s (login %s, password %s), until Ctrl-C.\n",
-			odoo.Version, client.base, odoo.OdooURL, admin.Login, admin.Password)
+			odoo.Version, c.Base, odoo.OdooURL, admin.Login, admin.Password)
 		return <-served
 	}
 	stop()
@@ -152,34 +147,17 @@ func demoListener(ctx context.Context, address string) (net.Listener, error) {
 	return nil, failed
 }
 
-// demoClient is a client as anybody would write one.
-type demoClient struct{ base string }
-
-// show logs in, reads an order and prints what a person would have typed for that.
-func (c demoClient) show(ctx context.Context, out io.Writer, login, password string) error {
-	credentials, err := json.Marshal(struct {
-		Username string `json:"username"`
-		Password string `json:"password"`
-	}{login, password})
-	if err != nil {
+// showOrder logs in, reads an order and prints what a person would have typed for that.
+func showOrder(ctx context.Context, c *client.Client, out io.Writer, login, password string) error {
+	if err := c.Login(ctx, login, password); err != nil {
 		return err
 	}
-	answer, err := c.do(ctx, http.MethodGet, "/api/auth/get_tokens", "", credentials)
-	if err != nil {
-		return fmt.Errorf("log in: %w", err)
-	}
-	var tokens struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal(answer, &tokens); err != nil {
-		return fmt.Errorf("log in: %w", err)
-	}
-	id, err := c.order(ctx, tokens.AccessToken)
+	id, err := orderToShow(ctx, c)
 	if err != nil {
 		return fmt.Errorf("find an order: %w", err)
 	}
 	path := fmt.Sprintf("/api/sale.order/%d", id)
-	order, err := c.do(ctx, http.MethodGet, path, tokens.AccessToken, nil)
+	order, err := c.Get(ctx, path, nil)
 	if err != nil {
 		return fmt.Errorf("read an order: %w", err)
 	}
@@ -187,19 +165,23 @@ func (c demoClient) show(ctx context.Context, out io.Writer, login, password str
 	if err := json.Indent(&pretty, order, "", "  "); err != nil {
 		return fmt.Errorf("read an order: %w", err)
 	}
+	credentials, err := client.Credentials(login, password)
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(out, "%s\n\nThat was:\n\n"+
 		"curl -X GET %s/api/auth/get_tokens -d '%s'\n\n"+
-		"curl %s -H 'Access-Token: %s'\n", pretty.Bytes(), c.base, credentials, c.base+path, tokens.AccessToken)
+		"curl %s -H 'Access-Token: %s'\n", pretty.Bytes(), c.Base, credentials, c.Base+path, c.Token)
 	return err
 }
 
-// order finds an order worth showing: one that sells a product with attributes, else any with lines.
-func (c demoClient) order(ctx context.Context, token string) (int64, error) {
+// orderToShow finds an order worth showing: one that sells a product with attributes, else any with lines.
+func orderToShow(ctx context.Context, c *client.Client) (int64, error) {
 	for _, filters := range []string{
 		`[('order_line.product_id.attribute_line_ids','!=',False)]`, `[('order_line','!=',False)]`,
 	} {
 		query := url.Values{"filters": {filters}, "order": {"id"}, "limit": {"1"}, "exclude_fields": {"*"}}
-		answer, err := c.do(ctx, http.MethodGet, "/api/sale.order?"+query.Encode(), token, nil)
+		answer, err := c.Get(ctx, "/api/sale.order?"+query.Encode(), nil)
 		if err != nil {
 			return 0, err
 		}
@@ -216,27 +198,4 @@ func (c demoClient) order(ctx context.Context, token string) (int64, error) {
 		}
 	}
 	return 0, errors.New("there is none with lines")
-}
-
-func (c demoClient) do(ctx context.Context, method, path, token string, body []byte) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if token != "" {
-		request.Header.Set("Access-Token", token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", response.Status, answer)
-	}
-	return answer, nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path"
@@ -15,12 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"lateral/auth"
-	"lateral/pg"
 	"lateral/reader"
 	"lateral/reader/verify"
-	"lateral/schema"
-	"lateral/writer"
 )
 
 // verifyOptions are the flags of the command verify.
@@ -76,9 +71,7 @@ func verifyCommand() *cobra.Command {
 
 // verification is a run of the command.
 type verification struct {
-	pool   *pg.Pool
-	source *source
-	odoo   *writer.XMLRPC
+	*reading
 	out    string
 	result reader.Verification
 	report *verify.Report
@@ -97,31 +90,16 @@ func runVerify(ctx context.Context, s settings, o verifyOptions, out, progress i
 	if err != nil {
 		return err
 	}
-	pool, err := openPool(ctx, s.Database)
+	r, err := openReading(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	odoo := writer.NewXMLRPC(writer.Config{URL: s.Odoo.URL, Database: s.Odoo.Database, Timeout: s.Odoo.Timeout, MaxConns: s.Odoo.MaxConns})
-	defer odoo.Close()
-	// What an earlier verification has left to Odoo is compared too.
-	trust, err := reader.NewTrust(reader.TrustConfig{Database: s.Odoo.Database})
-	if err != nil {
-		return err
-	}
-	v := &verification{
-		pool: pool, source: &source{pool: pool, directory: auth.NewDirectory(auth.DirectoryConfig{}), trust: trust}, odoo: odoo,
-		report: verify.NewReport(), shown: newProgressLine(progress),
-	}
-	v.source.holder = schema.NewHolder(v.source.loadCatalogue, catalogueTimeout)
-	catalogue, err := v.source.catalogue(ctx)
-	if err != nil {
-		return err
-	}
+	defer r.close()
+	v := &verification{reading: r, report: verify.NewReport(), shown: newProgressLine(progress)}
 	if err := v.begin(ctx, s.Odoo.Database, s.Verification, o); err != nil {
 		return err
 	}
-	users, err := v.users(ctx, catalogue, logins)
+	users, err := v.users(ctx, logins)
 	if err != nil {
 		return err
 	}
@@ -133,12 +111,8 @@ func runVerify(ctx context.Context, s settings, o verifyOptions, out, progress i
 	}
 	fmt.Fprintf(progress, "seed %d\n", v.result.Seed)
 	err = verify.Run(running, verify.Config{
-		Reader: reader.New(reader.Deps{
-			Pool: pool, Catalogues: v.source.holder, Directory: v.source.directory, Odoo: odoo, Filestore: s.Filestore,
-			Log: slog.New(slog.DiscardHandler),
-		}),
-		Odoo: odoo, Catalogue: catalogue, Database: pool, Users: users,
-		Viewer: verify.NewAccessViewer(v.source.directory, pool, catalogue, odoo, users),
+		Reader: v.reader, Odoo: v.odoo, Catalogue: v.catalogue, Database: v.pool, Users: users,
+		Viewer: verify.NewAccessViewer(v.source.directory, v.pool, v.catalogue, v.odoo, users),
 		Models: func(name string) bool { ok, _ := path.Match(o.models, name); return ok },
 		Seed:   v.result.Seed, Reads: o.reads, Workers: o.workers, Only: o.only,
 		Progress: func(report *verify.Report) { v.progress(report, o.reads) },

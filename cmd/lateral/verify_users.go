@@ -10,7 +10,6 @@ import (
 
 	"lateral/auth"
 	"lateral/reader/verify"
-	"lateral/schema"
 )
 
 // usersVariable is the environment variable with the users to verify as.
@@ -49,7 +48,7 @@ func verifyLogins(flags []string, file string, environment func(string) string) 
 
 // users finds the users of logins. They are looked up rather than logged in, since Odoo writes down
 // every login, and takes an administrator's as news of its own address.
-func (v *verification) users(ctx context.Context, c *schema.Catalogue, logins [][2]string) ([]verify.Reading, error) {
+func (v *verification) users(ctx context.Context, logins [][2]string) ([]verify.Reading, error) {
 	users := make([]verify.Reading, 0, len(logins))
 	for _, login := range logins {
 		rows, err := v.pool.Query(ctx, "SELECT id::int8 FROM res_users WHERE login = $1 AND active", login[0])
@@ -67,7 +66,7 @@ func (v *verification) users(ctx context.Context, c *schema.Catalogue, logins []
 		if _, err := v.odoo.Execute(ctx, who, "res.users", "search_count", []any{[]any{[]any{"id", "=", who.UID}}}, nil); err != nil {
 			return nil, fmt.Errorf("user %s: %w", login[0], err)
 		}
-		p, err := v.source.directory.Principal(ctx, v.pool, c, who.UID, nil)
+		p, err := v.source.directory.Principal(ctx, v.pool, v.catalogue, who.UID, nil)
 		if err != nil {
 			return nil, fmt.Errorf("user %s: %w", login[0], err)
 		}
