@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -99,6 +100,44 @@ func TestSnapshotReads(t *testing.T) {
 			t.Errorf("after it was renewed: %s", now)
 		}
 	})
+}
+
+// Ensure a read that is closed after the last record that it can have keeps its connection, although its end
+// was not read: one record, and a count.
+func TestClosedReadsKeepConnections(t *testing.T) {
+	s := shared(t, versions()[0])
+	admin := s.login(t, stack.RoleAdmin)
+	ctx := t.Context()
+	read := func(begin func(context.Context, reader.Query) (*reader.Result, error), q reader.Query) {
+		q.Model, q.Profile, q.Exclude = "res.country", reader.Typed(), "*"
+		result, err := begin(ctx, q)
+		if err != nil {
+			t.Errorf("%+v: %v", q, err)
+			return
+		}
+		if _, err = result.Next(ctx); err != nil || result.Path != reader.PathDirect {
+			t.Errorf("%+v: %s, %v", q, result.Path, err)
+		}
+		if err := result.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	round := func() {
+		snapshot := s.reader.Snapshot(admin)
+		for _, q := range []reader.Query{{Limit: 1, Count: true}, {One: true, ID: 1}} {
+			read(func(ctx context.Context, q reader.Query) (*reader.Result, error) { return s.reader.Read(ctx, admin, q) }, q)
+			read(snapshot.Read, q)
+		}
+		if err := snapshot.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	round()
+	made := s.pool.Stat().NewConnsCount()
+	round()
+	if now := s.pool.Stat().NewConnsCount(); now != made {
+		t.Errorf("%d connections were made anew", now-made)
+	}
 }
 
 // role is the database role that lateral reads with.
@@ -374,4 +413,17 @@ func TestEndpointsUnderLoad(t *testing.T) {
 	v.until(t, "one with a model's name", func() bool {
 		return strings.Contains(v.log.String(), "c.star:4: /res.partner/x: res.partner is a model")
 	})
+}
+
+// Ensure a script that takes longer than it may is ended, and told so.
+func TestEndpointTime(t *testing.T) {
+	s := shared(t, versions()[0])
+	script := "def f(request, env):\n    for i in range(1000000000000):\n        pass\n\nendpoint('/slow', ['GET'], f)\n"
+	v := s.serve(t, nil, "LATERAL_ENDPOINTS_FOLDER="+scripts(t, map[string]string{"slow.star": script}), "LATERAL_ENDPOINTS_TIME=500ms", "LATERAL_ENDPOINTS_STEPS=1000000000000")
+	token := v.admin(t, s)
+	start := time.Now()
+	got := v.send("GET", "/api/slow", token, "")
+	if took := time.Since(start); got.status != 504 || got.code() != "timeout" || took < 500*time.Millisecond || took > 20*time.Second {
+		t.Errorf("after %v: %d %s", took, got.status, got.body)
+	}
 }

@@ -84,6 +84,10 @@ func TestStoredPresets(t *testing.T) {
 			t.Errorf("state of a broken one: %d %s", got.status, got.body)
 		}
 
+		if got := runLateral(t, []string{"LATERAL_DATABASE_DSN=" + s.DSN}, "schema", "check"); got.status != 1 || !strings.HasPrefix(got.out, "lateral.preset.res.country:1: ") {
+			t.Errorf("schema check of a broken one: %d %s%s", got.status, got.out, got.err)
+		}
+
 		wrong := one.send("PUT", path, one.token, "{\n 'read_all': ('id',\n  'nme'),\n 'success_code': {}}")
 		if wrong.status != 422 || wrong.code() != "invalid_preset" || !strings.Contains(string(wrong.body), `{"line":3,"key":"read_all","text":"schema, nme: `) {
 			t.Errorf("a wrong one: %d %s", wrong.status, wrong.body)

@@ -221,6 +221,9 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	b.shot("02-welcome")
 
 	b.pick("sale.order")
+	for part, want := range map[string]string{"label": "Customer", "names code": "partner_id", "type": "→ res.partner"} {
+		b.expect(fmt.Sprintf("document.querySelector('%s .%s').textContent", row("partner_id"), part), want)
+	}
 	b.click(tree)
 	want := schema.FormatTree(tree)
 	b.until(fmt.Sprintf("%s === %q", editorText, want))
@@ -303,6 +306,12 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 		b.shot("09-phone-" + pane)
 	}
 	b.size(1360, 860, false)
+
+	// A model that Odoo reads says so, and why.
+	b.pick("ir.attachment")
+	b.until(`document.querySelector("#measure .cost").textContent === "through Odoo"`)
+	b.expect(`document.getElementById("model-note").textContent.startsWith("Read through Odoo: ")`, "true")
+	b.expect(fmt.Sprintf("document.querySelector('%s > .cost').className", row("name")), "cost odoo")
 
 	// A user who is no administrator sees neither SQL nor presets.
 	demo := s.User(stack.RoleDemo)

@@ -395,7 +395,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Cat
 			return nil, err
 		}
 	}
-	source := &rowSource{pipeline: pipeline, statement: prepared.statement}
+	source := &rowSource{pipeline: pipeline, statement: prepared.statement, limit: prepared.plan.Limit}
 	if err := source.peek(ctx); err != nil {
 		return nil, err
 	}

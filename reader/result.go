@@ -72,6 +72,7 @@ func (r *Result) Close() error { return r.source.close() }
 type rowSource struct {
 	pipeline  *pg.Pipeline
 	statement *statement
+	limit     int64     // the most records that there are, 0 where that is not known
 	read      int64     // rows
 	last      []*string // what the last row of a page by key is ordered by
 	more      bool      // there are rows behind that page
@@ -141,7 +142,7 @@ func (s *rowSource) keep(keys [][]byte) {
 }
 
 func (s *rowSource) close() error {
-	if !s.ended {
+	if !s.ended && (s.limit == 0 || s.read < s.limit) {
 		// Rather than read the rest of an answer that nobody wants, the connection is given up.
 		s.pipeline.Abandon()
 		return nil
