@@ -123,7 +123,7 @@ func nested(depth int) tree {
 	return t
 }
 
-// offsets measures pages that lie further and further behind the first.
+// offsets measures pages that lie further and further behind the first, by their offset and by key.
 func (b *bench) offsets(ctx context.Context) error {
 	for _, offset := range []int{1, 10, 100, 1000, 10_000, 40_000, 100_000, 400_000} {
 		w := b.find("page")
@@ -132,6 +132,13 @@ func (b *bench) offsets(ctx context.Context) error {
 		}
 		w.Page.Offset = offset
 		if err := b.curve(ctx, "offset", sample{x: float64(offset), workload: w, service: b.service}); err != nil {
+			return err
+		}
+		var err error
+		if w.Page.After, err = b.behind(ctx, w, offset); err != nil {
+			return err
+		}
+		if err := b.curve(ctx, "page by key behind", sample{x: float64(offset), workload: w, service: b.service}); err != nil {
 			return err
 		}
 	}

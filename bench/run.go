@@ -162,6 +162,9 @@ func (b *bench) wide() tree {
 // statement is the statement that lateral sends for a read.
 func (b *bench) statement(ctx context.Context, w workload, r read) (pg.Statement, error) {
 	q := reader.Query{Model: w.Model, Profile: reader.Classic(), Order: r.Order, Offset: int64(r.Offset), Limit: int64(r.Limit)}
+	if r.After != nil {
+		q.Keyset, q.After, q.Offset = true, r.After.reader, 0
+	}
 	if r.Domain != nil {
 		q.Filters = r.Domain
 	}

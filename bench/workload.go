@@ -96,7 +96,9 @@ type read struct {
 	Domain []any
 	Order  string
 	Offset int
-	Limit  int
+	// After is where the page begins that Offset tells too, for those who can begin there.
+	After *place
+	Limit int
 }
 
 // workload is a kind of read, with the user who makes it.
@@ -147,7 +149,10 @@ func (r read) query() string {
 	if r.Order != "" {
 		values.Set("order", r.Order)
 	}
-	if r.Offset > 0 {
+	switch {
+	case r.After != nil:
+		values.Set("after", r.After.service)
+	case r.Offset > 0:
 		values.Set("offset", fmt.Sprint(r.Offset))
 	}
 	if r.Limit > 0 {

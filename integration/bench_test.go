@@ -81,7 +81,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]int{
-		"one order, clients": 1, "offset": 3,
+		"one order, clients": 1, "offset": 3, "page by key behind": 3,
 		"one order, orders in the table": 2, "page of 80 orders, orders in the table": 2,
 		"80 orders filtered and ordered by the partner, orders in the table": 2,
 	}, points)
