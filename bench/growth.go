@@ -16,7 +16,11 @@ func (b *bench) growth(ctx context.Context) error {
 		name    string
 		measure func(context.Context) error
 	}{
-		{"page", b.pageSizes}, {"depth", b.depths}, {"offset", b.offsets}, {"rules", b.numbersOfRules}, {"table", b.sizesOfTable},
+		{"page", b.pageSizes},
+		{"depth", b.depths},
+		{"offset", b.offsets},
+		{"rules", b.numbersOfRules},
+		{"table", b.sizesOfTable},
 		// The last, since afterwards pages begin with orders that are unlike the others.
 		{"lines", b.linesPerOrder},
 	} {
