@@ -117,11 +117,12 @@ func (s *sealer) seal(p *position) (string, error) {
 		plain = binary.AppendUvarint(plain, uint64(len(*value))+1)
 		plain = append(plain, *value...)
 	}
-	sealed := make([]byte, 1+aead.NonceSize(), 1+aead.NonceSize()+len(plain)+aead.Overhead())
-	sealed[0] = cursorVersion
-	if _, err := rand.Read(sealed[1:]); err != nil {
-		return "", fmt.Errorf("seal a cursor: %w", err)
-	}
+	// A nonce that is made of what is sealed gives equal pages equal cursors, and so equal answers.
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write(s.owner())
+	mac.Write(plain)
+	sealed := make([]byte, 0, 1+aead.NonceSize()+len(plain)+aead.Overhead())
+	sealed = append(append(sealed, cursorVersion), mac.Sum(nil)[:aead.NonceSize()]...)
 	return base64.RawURLEncoding.EncodeToString(aead.Seal(sealed, sealed[1:], plain, s.owner())), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,13 +67,13 @@ func TestCodings(t *testing.T) {
 	for _, n := range []int{20, 3000} {
 		h.reader.docs = docs(n, 300)
 		plain := h.do("GET", "/api/res.partner", "", "Accept-Encoding", "identity")
-		if plain.header.Get("Content-Encoding") != "" || plain.header.Get("Vary") != "Accept-Encoding" {
+		if plain.header.Get("Content-Encoding") != "" || !slices.Contains(plain.header.Values("Vary"), "Accept-Encoding") {
 			t.Errorf("plain: %v", plain.header)
 		}
 		for range 2 { // the second time by a writer that was used before
 			for _, name := range []string{"zstd", "br", "gzip"} {
 				got := h.do("GET", "/api/res.partner", "", "Accept-Encoding", name)
-				if got.err != nil || got.header.Get("Content-Encoding") != name || got.header.Get("Vary") != "Accept-Encoding" {
+				if got.err != nil || got.header.Get("Content-Encoding") != name || !slices.Contains(got.header.Values("Vary"), "Accept-Encoding") {
 					t.Fatalf("%s: %v, %v", name, got.err, got.header)
 				}
 				if length := got.header.Get("Content-Length"); n == 20 && length != strconv.Itoa(len(got.body)) {

@@ -31,12 +31,8 @@ func (s *Server) content(x *exchange) {
 	header.Set("X-Read-Path", c.Path)
 	header.Set("ETag", tag)
 	header.Set("Accept-Ranges", "bytes")
-	// What one user may see, another may not, and not for ever: each use is asked for again.
-	header.Set("Cache-Control", "private, no-cache")
-	header.Set("Vary", "Access-Token, Authorization")
-	if matches(string(request.Header.Peek("If-None-Match")), tag) {
-		response.SetStatusCode(fasthttp.StatusNotModified)
-		header.Del("Content-Type")
+	x.askAgain()
+	if x.unchanged(tag) {
 		w.cancel()
 		return
 	}
@@ -168,19 +164,6 @@ var extensions = map[string]string{
 	"application/vnd.openxmlformats-officedocument.wordprocessingml.document":   ".docx",
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":         ".xlsx",
 	"application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
-}
-
-// matches reports whether an If-None-Match names the tag. Weak comparison, as RFC 9110 has it.
-func matches(header, tag string) bool {
-	if strings.TrimSpace(header) == "*" {
-		return true
-	}
-	for _, one := range strings.Split(header, ",") {
-		if strings.TrimPrefix(strings.TrimSpace(one), "W/") == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // inRange reports whether a Range is to be heeded: without If-Range, or where it names the tag

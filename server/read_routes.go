@@ -50,7 +50,9 @@ func (s *Server) readOne(x *exchange) {
 	// Errors that end the statement after its only row come with the next one.
 	if _, err := rows.Next(end.ctx); err != nil && !errors.Is(err, io.EOF) {
 		x.fail(endedBy(end.ctx, err))
+		return
 	}
+	x.tag()
 }
 
 // startRead checks a read in the order of the contract – token, model, id, work – and starts it.
@@ -82,6 +84,7 @@ func (s *Server) startRead(x *exchange, operation string, query func(params) (re
 	}
 	x.readPath = rows.ReadPath()
 	x.ctx.Response.Header.Set("X-Read-Path", x.readPath)
+	x.askAgain()
 	return rows, end, nil
 }
 
