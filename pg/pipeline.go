@@ -39,15 +39,28 @@ type Pipeline struct {
 	snapshot *Snapshot
 }
 
+// Session is what the user of pipelines remembers of one connection to the server. It ends with the
+// connection. Behind a PgBouncer no connection is known to be the same, and nothing is remembered.
+type Session struct{ Value any }
+
 // Pipeline sends statements in one round trip, as one implicit transaction and so one snapshot.
 // The caller reads the results in order and must Close, Fail or Abandon it.
 func (p *Pool) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline, error) {
+	return p.PipelineFor(ctx, func(*Session) []Statement { return statements })
+}
+
+// PipelineFor is Pipeline with the statements chosen for the connection that they are sent on.
+func (p *Pool) PipelineFor(ctx context.Context, choose func(*Session) []Statement) (*Pipeline, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pipeline := &Pipeline{pool: p, conn: conn}
-	if err := pipeline.send(ctx, statements); err != nil {
+	session := &Session{}
+	if !p.unnamed {
+		session = &wireOf(conn.Conn().PgConn(), false).session
+	}
+	if err := pipeline.send(ctx, choose(session)); err != nil {
 		pipeline.Abandon()
 		return nil, err
 	}

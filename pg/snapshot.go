@@ -59,6 +59,11 @@ func (s *Snapshot) Pipeline(ctx context.Context, statements ...Statement) (*Pipe
 	return p, nil
 }
 
+// PipelineFor is Pipeline with statements chosen as for a pool's; a snapshot remembers nothing.
+func (s *Snapshot) PipelineFor(ctx context.Context, choose func(*Session) []Statement) (*Pipeline, error) {
+	return s.Pipeline(ctx, choose(&Session{})...)
+}
+
 // Recover makes the snapshot usable again after a statement of it has failed in PostgreSQL.
 func (s *Snapshot) Recover(ctx context.Context) error {
 	if err := s.settle(); err != nil {

@@ -20,6 +20,7 @@ type wire struct {
 	names    map[string]*named
 	count    int64
 	tick     int64
+	session  Session
 
 	parse   pgproto3.Parse
 	bind    pgproto3.Bind

@@ -51,7 +51,7 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 	if err != nil {
 		return nil, err
 	}
-	made := &prepared{plan: plan, signals: schema.SignalStatement(c.Features), path: PathDirect, files: r.deps.Filestore != "", preset: q.Preset}
+	made := &prepared{plan: plan, signals: signalsOf(c.Features), path: PathDirect, files: r.deps.Filestore != "", preset: q.Preset}
 	if plan.Delegate == "" {
 		compiler := &compiler{
 			ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), context: readContext, access: planted(access), filestore: r.deps.Filestore != "",

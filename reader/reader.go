@@ -208,7 +208,7 @@ func deniedTable(p *Plan) *Plan {
 
 // pipeliner runs statements in one round trip: pools and snapshots do.
 type pipeliner interface {
-	Pipeline(ctx context.Context, statements ...pg.Statement) (*pg.Pipeline, error)
+	PipelineFor(ctx context.Context, choose func(*pg.Session) []pg.Statement) (*pg.Pipeline, error)
 }
 
 // findPreset sets the preset that a query is answered with. It is looked up with the policy and the
@@ -342,25 +342,17 @@ func (r *Reader) renewTo(ctx context.Context, s schema.Signals) error {
 // throughSQL runs a prepared statement in one round trip with the signals, so that both are of one
 // snapshot: where a signal has moved, what was prepared is not to be trusted.
 func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
+	result, err := r.run(ctx, from, c, p, prepared, q, brief(q))
+	if errors.Is(err, errRestless) {
+		result, err = r.run(ctx, from, c, p, prepared, q, false)
+	}
+	if moved := (*movedError)(nil); errors.As(err, &moved) {
+		return nil, r.renewTo(ctx, moved.signals)
+	}
+	if err != nil {
+		return nil, err
+	}
 	s := prepared.statement
-	batch := make([]pg.Statement, 0, 3)
-	batch = append(batch, pg.Statement{SQL: prepared.signals})
-	if s.count != "" {
-		batch = append(batch, pg.Statement{SQL: s.count, Parameters: s.countParameters})
-	}
-	batch = append(batch, s.of(q))
-	pipeline, err := from.Pipeline(ctx, batch...)
-	if err != nil {
-		return nil, err
-	}
-	result, err := r.begin(ctx, pipeline, c, p, prepared)
-	if err != nil {
-		pipeline.Fail(err)
-		if moved := (*movedError)(nil); errors.As(err, &moved) {
-			return nil, r.renewTo(ctx, moved.signals)
-		}
-		return nil, err
-	}
 	result.seal = q.seal
 	if len(s.spliced) > 0 || prepared.files {
 		rows := result.rows
@@ -371,18 +363,45 @@ func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Creden
 	return result, nil
 }
 
+// run sends a prepared statement and begins to read its answer. Where mayBeCalm is set, the signals may
+// be left unread, and errRestless tells that they have to be read.
+func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query, mayBeCalm bool) (*Result, error) {
+	var reading signalReading
+	pipeline, err := from.PipelineFor(ctx, func(session *pg.Session) []pg.Statement {
+		reading = signalReading{session: session, calm: mayBeCalm && calm(session)}
+		batch := make([]pg.Statement, 1, 3)
+		batch[0].SQL = prepared.signals
+		if reading.calm {
+			batch[0].SQL = "SELECT " + snapshotText
+		}
+		if s := prepared.statement; s.count != "" {
+			batch = append(batch, pg.Statement{SQL: s.count, Parameters: s.countParameters})
+		}
+		return append(batch, prepared.statement.of(q))
+	})
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.begin(ctx, pipeline, reading, c, p, prepared)
+	switch {
+	case errors.Is(err, errRestless):
+		if closed := pipeline.Close(); closed != nil {
+			return nil, closed
+		}
+	case err != nil:
+		pipeline.Fail(err)
+	}
+	return result, err
+}
+
 // movedError tells that Odoo has signalled a change.
 type movedError struct{ signals schema.Signals }
 
 func (e *movedError) Error() string { return "Odoo has signalled a change" }
 
 // begin reads the signals, the count and the first row of a pipeline.
-func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
-	var s schema.Signals
-	err := pipeline.Only(func(row [][]byte) error {
-		s.Registry, s.Cache = string(row[0]), string(row[1])
-		return nil
-	})
+func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signalReading, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
+	s, err := reading.read(pipeline)
 	if err != nil {
 		return nil, err
 	}

@@ -131,10 +131,13 @@ type pinnedSignals struct {
 	stamps schema.Signals
 }
 
-// Pipeline runs statements of which the first reads the signals.
-func (p pinnedSignals) Pipeline(ctx context.Context, statements ...pg.Statement) (*pg.Pipeline, error) {
-	pinned := pg.Statement{SQL: "SELECT $1::text, $2::text", Args: []any{p.stamps.Registry, p.stamps.Cache}}
-	return p.tx.Pipeline(ctx, append([]pg.Statement{pinned}, statements[1:]...)...)
+// PipelineFor runs statements of which the first reads the signals.
+func (p pinnedSignals) PipelineFor(ctx context.Context, choose func(*pg.Session) []pg.Statement) (*pg.Pipeline, error) {
+	return p.tx.PipelineFor(ctx, func(session *pg.Session) []pg.Statement {
+		statements := choose(session)
+		statements[0] = pg.Statement{SQL: "SELECT $1::text, $2::text", Args: []any{p.stamps.Registry, p.stamps.Cache}}
+		return statements
+	})
 }
 
 // pin keeps what was found to be current as of the snapshot for its further reads.
