@@ -170,6 +170,9 @@ func (t table) rules() ([]sq.Sqlizer, error) {
 // (Odoo 19.0: odoo/orm/models.py, _search; 14.0: odoo/models.py, _where_calc).
 func (t table) activeFilter(d schema.Domain) ([]sq.Sqlizer, error) {
 	name := t.model.ActiveName
+	if t.scope.c.catalogue.Features.ModernDomains {
+		d = withoutConstants(d)
+	}
 	if name == "" || mentions(d, name) {
 		return nil, nil
 	}
@@ -178,6 +181,53 @@ func (t table) activeFilter(d schema.Domain) ([]sq.Sqlizer, error) {
 		return nil, err
 	}
 	return []sq.Sqlizer{predicate}, nil
+}
+
+// withoutConstants folds the terms of a domain that are TRUE or FALSE as they are written, which 19.0 does
+// when it reads a domain, before it looks for the flag (Odoo 19.0: odoo/orm/domains.py, DomainNary.apply).
+func withoutConstants(d schema.Domain) schema.Domain {
+	switch d := d.(type) {
+	case schema.Not:
+		switch term := withoutConstants(d.Term).(type) {
+		case schema.True:
+			return schema.False{}
+		case schema.False:
+			return schema.True{}
+		default:
+			return schema.Not{Term: term}
+		}
+	case schema.And:
+		terms := make(schema.And, 0, len(d))
+		for _, term := range d {
+			switch term := withoutConstants(term).(type) {
+			case schema.False:
+				return term
+			case schema.True:
+			default:
+				terms = append(terms, term)
+			}
+		}
+		if len(terms) == 0 {
+			return schema.True{}
+		}
+		return terms
+	case schema.Or:
+		terms := make(schema.Or, 0, len(d))
+		for _, term := range d {
+			switch term := withoutConstants(term).(type) {
+			case schema.True:
+				return term
+			case schema.False:
+			default:
+				terms = append(terms, term)
+			}
+		}
+		if len(terms) == 0 {
+			return schema.False{}
+		}
+		return terms
+	}
+	return d
 }
 
 // mentions reports whether a condition of the domain, not of its any sub-domains, is on the field.
