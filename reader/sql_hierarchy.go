@@ -1,6 +1,8 @@
 package reader
 
 import (
+	"slices"
+
 	sq "github.com/Masterminds/squirrel"
 
 	"lateral/schema"
@@ -37,7 +39,12 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 	case f.Type == schema.Many2one, f.Type.X2many() && modern && f.Type != schema.Many2many:
 		comodel = c.catalogue.Model(f.Comodel)
 	}
-	if comodel == nil || comodel.Table == "" || comodel.Guard.Rewrites("id", d.Op) {
+	if comodel != nil && !modern && comodel.Name == "res.partner" && slices.Equal(comodel.Guard.Terms, partnerTerms) {
+		m.active = false
+	} else if comodel != nil && comodel.Guard.Rewrites("id", d.Op) {
+		return nil, delegate("%s on %s.%s: %s", d.Op, t.model.Name, f.Name, comodel.Guard.Reason)
+	}
+	if comodel == nil || comodel.Table == "" {
 		return nil, delegate("%s on %s.%s", d.Op, t.model.Name, f.Name)
 	}
 	if !m.super {
@@ -81,6 +88,11 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 	lines := table{scope: c.newScope(), model: comodel, alias: c.alias()}
 	return t.exists(f, lines, []sq.Sqlizer{sq.Expr(lines.alias+".id"+in, family)}, false)
 }
+
+// partnerTerms are what the override of _search of res.partner rewrites, where there is no other than
+// Odoo's own: it lifts the active filter from each step of child_of, which knows no parent_path there
+// (Odoo 14.0: addons/base/models/res_partner.py, _search).
+var partnerTerms = []string{"* child_of", "parent_id in"}
 
 // family selects the ids of the descendants or ancestors of records, themselves included.
 func (c *compiler) family(model *schema.Model, parent string, stored, down bool, ids []int64, m mode) (sq.Sqlizer, error) {
