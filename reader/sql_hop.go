@@ -46,6 +46,17 @@ func (t table) toOneHop(f *schema.Field, sub schema.Domain, none bool, m mode) (
 	if err != nil {
 		return nil, err
 	}
+	if c.catalogue.Features.ModernDomains || f.NotNull {
+		// Unlike IN, which PostgreSQL answers from a table of all ids where it is not a condition of the
+		// whole statement, EXISTS lets it look up one record. They differ where there is none, by NULL and
+		// FALSE, which is one and the same here.
+		not := ""
+		if none {
+			not = "NOT "
+		}
+		where = append(where, sq.Expr(target.alias+".id = "+link.sql))
+		return sq.Expr(not+"EXISTS (?)", target.query("", where)), nil
+	}
 	if none {
 		return sq.Expr("("+link.sql+" IS NULL OR "+link.sql+" NOT IN (?))", target.query("id", where)), nil
 	}
