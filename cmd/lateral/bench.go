@@ -56,6 +56,10 @@ func runBench(ctx context.Context, o benchOptions, out io.Writer) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	o.Commit = moduleVersion()
+	// Found wanting after the run, the folder would cost all of it.
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return fmt.Errorf("folder for the report: %w", err)
+	}
 	var report *bench.Report
 	err = withOdoo(ctx, "19.0", o.Progress, func(odoo *stack.Stack, s settings) error {
 		r, err := openReading(ctx, s)
