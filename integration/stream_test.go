@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,15 +154,16 @@ func decoded(t *testing.T, coding string, body io.Reader) io.Reader {
 	return body
 }
 
-// countingReader counts what is read.
+// countingReader counts what is read. A decoder may read ahead in a goroutine of its own, as zstd's
+// does, so the count is atomic.
 type countingReader struct {
 	io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
@@ -214,7 +216,7 @@ func (v *service) readPage(t *testing.T, token, coding string, query url.Values,
 		_, err = decoder.Token()
 		require.NoError(t, err)
 	}
-	read.rows, read.bytes, read.all, read.sum = int64(len(seen)), body.n, time.Since(begin), sum.Sum64()
+	read.rows, read.bytes, read.all, read.sum = int64(len(seen)), body.n.Load(), time.Since(begin), sum.Sum64()
 	require.Equal(t, count, read.rows)
 	return read
 }

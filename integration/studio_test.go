@@ -231,6 +231,7 @@ func studioInBrowser(t *testing.T, b *browser, s *stand, v *service) {
 	b.until(`/"id": 7,[^]*"attribute_line_ids"/.test(` + viewText + `)`)
 	shown := b.text(viewText)
 	b.expect(`document.querySelector("#measure .cost").textContent`, "direct")
+	b.expect(`/^[0-9.]+ ms$/.test(took.textContent) && parseFloat(took.textContent) > 0`, "true")
 	b.expect(fmt.Sprintf("document.querySelector('%s > .cost').className", row("access_url")), "cost hybrid")
 	b.shot("03-example")
 	for view, text := range map[string]string{"sql": "LEFT JOIN LATERAL", "plan": "Execution Time"} {
