@@ -40,6 +40,8 @@ func Classify(err error) Class {
 		return classifyState(server.Code)
 	}
 	switch {
+	case errors.Is(err, errLate):
+		return Timeout
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Canceled
 	case isConnectError(err), pgconn.Timeout(err), errors.Is(err, io.ErrUnexpectedEOF):

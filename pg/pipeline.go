@@ -19,6 +19,9 @@ type Statement struct {
 	Args []any
 	// Parameters are Args where they are encoded already; nil: they are encoded when they are sent.
 	Parameters [][]byte
+	// Portion is how many rows are wanted at first; 0: all. The others are for Pipeline.More to ask for, so that
+	// it takes a transaction, see TransactionFor, and the pipeline's last statement.
+	Portion int
 }
 
 // Pipeline is statements under way, sent in one round trip. It speaks PostgreSQL's extended protocol
@@ -37,6 +40,10 @@ type Pipeline struct {
 	broken bool
 	// snapshot is the one whose connection it is, nil where it has one of its own.
 	snapshot *Snapshot
+	// transaction is set where the pipeline has begun one, which Close ends.
+	transaction bool
+	generic     bool      // its statements are planned for any parameters
+	begun       time.Time // when it was sent
 }
 
 // Session is what the user of pipelines remembers of one connection to the server. It ends with the
@@ -71,9 +78,14 @@ func (p *Pool) PipelineFor(ctx context.Context, choose func(*Session) []Statemen
 // since only the last one's answer is long, so that neither side waits for the other.
 func (p *Pipeline) send(ctx context.Context, statements []Statement) error {
 	pgConn := p.conn.Conn().PgConn()
-	p.ctx, p.wire = ctx, wireOf(pgConn, p.pool.unnamed)
+	p.ctx, p.begun, p.wire = ctx, time.Now(), wireOf(pgConn, p.pool.unnamed)
 	connection := pgConn.Conn()
 	p.stop = context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
+	return p.queue(statements)
+}
+
+// queue sends statements on a connection that is ready for them.
+func (p *Pipeline) queue(statements []Statement) error {
 	for i := range statements {
 		if s := &statements[i]; s.Parameters == nil && len(s.Args) > 0 {
 			var err error
@@ -83,7 +95,7 @@ func (p *Pipeline) send(ctx context.Context, statements []Statement) error {
 		}
 	}
 	for i := range statements {
-		if parsing := p.wire.send(statements[i].SQL, statements[i].Parameters); parsing != nil {
+		if parsing := p.wire.send(&statements[i]); parsing != nil {
 			p.parsing = append(p.parsing, parsing)
 		}
 	}
@@ -92,7 +104,7 @@ func (p *Pipeline) send(ctx context.Context, statements []Statement) error {
 
 // Row returns the next row of the statement whose turn it is: its columns in text format, nil for
 // NULL, valid until the next call. io.EOF tells that the statement has no more and the next one's turn
-// has come. After any other error Fail must be called.
+// has come, and ErrPortion that a portion of it ends. After any other error Fail must be called.
 func (p *Pipeline) Row() ([][]byte, error) {
 	for {
 		message, err := p.receive()
@@ -104,6 +116,8 @@ func (p *Pipeline) Row() ([][]byte, error) {
 			return message.Values, nil
 		case *pgproto3.CommandComplete, *pgproto3.EmptyQueryResponse:
 			return nil, io.EOF
+		case *pgproto3.PortalSuspended:
+			return nil, ErrPortion
 		case *pgproto3.ReadyForQuery:
 			return nil, errors.New("there are no more statements")
 		}
@@ -169,6 +183,12 @@ func (p *Pipeline) Close() error {
 	var first error
 	for !p.ended && !p.broken {
 		if _, err := p.receive(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if p.transaction && !p.broken {
+		p.transaction = false
+		if err := p.end(); err != nil && first == nil {
 			first = err
 		}
 	}

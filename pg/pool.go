@@ -33,6 +33,8 @@ type Pool struct {
 	// snapshots has an entry for each connection that a Snapshot holds.
 	snapshots chan struct{}
 	unnamed   bool // pipelines prepare nothing by name
+	// statementTimeout is what Config says; 0: none.
+	statementTimeout time.Duration
 	// discarding are the connections that are being closed in the midst of an answer.
 	discarding sync.WaitGroup
 }
@@ -80,7 +82,9 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", withoutSecrets(err))
 	}
-	return &Pool{pool: pool, snapshots: make(chan struct{}, max(1, config.MaxConns/2)), unnamed: c.TransactionPooling}, nil
+	return &Pool{
+		pool: pool, snapshots: make(chan struct{}, max(1, config.MaxConns/2)), unnamed: c.TransactionPooling, statementTimeout: c.StatementTimeout,
+	}, nil
 }
 
 // Close waits for running statements and closes all connections.

@@ -32,7 +32,7 @@ func (p *Pool) BeginSnapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, err
 	}
 	s := &Snapshot{pool: p, conn: conn}
-	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+	if _, err := conn.Exec(ctx, beginTransaction); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
 	return s, nil

@@ -43,32 +43,47 @@ func wireOf(conn *pgconn.PgConn, unnamed bool) *wire {
 		return known
 	}
 	w := &wire{frontend: conn.Frontend(), unnamed: unnamed, names: map[string]*named{}}
-	w.closing.ObjectType = 'S'
 	conn.CustomData()[wireKey] = w
 	return w
 }
 
 // send queues one statement, and returns it where it has to be parsed first and has a name.
-func (w *wire) send(sql string, parameters [][]byte) *named {
+func (w *wire) send(statement *Statement) *named {
 	var parsing *named
 	name := ""
 	if w.unnamed {
-		w.parse.Name, w.parse.Query = "", sql
+		w.parse.Name, w.parse.Query = "", statement.SQL
 		w.frontend.SendParse(&w.parse)
 	} else {
-		s := w.names[sql]
+		s := w.names[statement.SQL]
 		if s == nil {
-			s = w.prepare(sql)
+			s = w.prepare(statement.SQL)
 			parsing = s
 		}
 		w.tick++
 		s.used, name = w.tick, s.name
 	}
-	w.bind.PreparedStatement, w.bind.Parameters = name, parameters
+	w.bind.DestinationPortal = ""
+	if statement.Portion > 0 {
+		w.bind.DestinationPortal = portal
+		// One of the transaction's earlier reads may have left it. Ending one that is not there is no error.
+		w.closing.ObjectType, w.closing.Name = 'P', portal
+		w.frontend.SendClose(&w.closing)
+	}
+	w.bind.PreparedStatement, w.bind.Parameters = name, statement.Parameters
 	w.frontend.SendBind(&w.bind)
 	w.bind.Parameters = nil
-	w.frontend.SendExecute(&w.execute)
+	w.fetch(w.bind.DestinationPortal, statement.Portion)
 	return parsing
+}
+
+// portal is the name of the statement whose rows are asked for in portions.
+const portal = "lateral_portions"
+
+// fetch queues the asking for rows of a portal; 0: all of them.
+func (w *wire) fetch(portal string, rows int) {
+	w.execute.Portal, w.execute.MaxRows = portal, uint32(rows)
+	w.frontend.SendExecute(&w.execute)
 }
 
 // prepare queues the parsing of a statement under a new name. Where there are too many, the one that
@@ -94,7 +109,7 @@ func (w *wire) prepare(sql string) *named {
 // forget queues the end of a statement. Ending one that the server does not have is no error.
 func (w *wire) forget(s *named) {
 	delete(w.names, s.sql)
-	w.closing.Name = s.name
+	w.closing.ObjectType, w.closing.Name = 'S', s.name
 	w.frontend.SendClose(&w.closing)
 }
 
@@ -112,7 +127,7 @@ func (w *wire) distrust(parsing []*named) {
 }
 
 // recent is how many of the last uses are distrusted, which is at least as many as a pipeline has.
-const recent = 8
+const recent = 64
 
 // flush sends what is queued.
 func (w *wire) flush() error {

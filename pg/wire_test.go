@@ -38,29 +38,29 @@ func sentTo(w *wire, out *bytes.Buffer, t *testing.T) string {
 
 func newWire(unnamed bool) (*wire, *bytes.Buffer) {
 	out := &bytes.Buffer{}
-	return &wire{frontend: pgproto3.NewFrontend(&bytes.Buffer{}, out), unnamed: unnamed, names: map[string]*named{}, closing: pgproto3.Close{ObjectType: 'S'}}, out
+	return &wire{frontend: pgproto3.NewFrontend(&bytes.Buffer{}, out), unnamed: unnamed, names: map[string]*named{}}, out
 }
 
 func TestWireNames(t *testing.T) {
 	w, out := newWire(false)
-	first := w.send("SELECT 1", nil)
+	first := w.send(&Statement{SQL: "SELECT 1"})
 	if got := sentTo(w, out, t); got != "P:lateral_1 B:lateral_1 E S" || first == nil {
 		t.Errorf("first: %s", got)
 	}
-	if again := w.send("SELECT 1", nil); again != nil {
+	if again := w.send(&Statement{SQL: "SELECT 1"}); again != nil {
 		t.Error("parsed twice")
 	}
 	if got := sentTo(w, out, t); got != "B:lateral_1 E S" {
 		t.Errorf("again: %s", got)
 	}
 	w.distrust(nil)
-	w.send("SELECT 1", nil)
+	w.send(&Statement{SQL: "SELECT 1"})
 	if got := sentTo(w, out, t); got != "C:lateral_1 P:lateral_2 B:lateral_2 E S" {
 		t.Errorf("after an error: %s", got)
 	}
 	// One whose parsing failed is not there to be closed.
 	w.distrust([]*named{w.names["SELECT 1"]})
-	w.send("SELECT 1", nil)
+	w.send(&Statement{SQL: "SELECT 1"})
 	if got := sentTo(w, out, t); got != "P:lateral_3 B:lateral_3 E S" {
 		t.Errorf("after a failed parse: %s", got)
 	}
@@ -69,7 +69,7 @@ func TestWireNames(t *testing.T) {
 func TestWireUnnamed(t *testing.T) {
 	w, out := newWire(true)
 	for range 2 {
-		if parsing := w.send("SELECT 1", nil); parsing != nil {
+		if parsing := w.send(&Statement{SQL: "SELECT 1"}); parsing != nil {
 			t.Error("it has a name")
 		}
 		if got := sentTo(w, out, t); got != "P: B: E S" {
@@ -82,11 +82,11 @@ func TestWireUnnamed(t *testing.T) {
 func TestWireBound(t *testing.T) {
 	w, out := newWire(false)
 	for i := range maxNamed {
-		w.send(fmt.Sprint("SELECT ", i), nil)
+		w.send(&Statement{SQL: fmt.Sprint("SELECT ", i)})
 	}
-	w.send("SELECT 0", nil)
+	w.send(&Statement{SQL: "SELECT 0"})
 	sentTo(w, out, t)
-	w.send("SELECT another", nil)
+	w.send(&Statement{SQL: "SELECT another"})
 	if got := sentTo(w, out, t); got != fmt.Sprintf("C:lateral_2 P:lateral_%d B:lateral_%d E S", maxNamed+1, maxNamed+1) {
 		t.Errorf("got %s", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	sq "github.com/Masterminds/squirrel"
 
@@ -13,11 +14,19 @@ import (
 	"lateral/schema"
 )
 
-// statement is a plan as SQL: one row per root record, the record's finished JSON document first
-// and, where flagged, an int of flags second.
+// statement is a plan as SQL: one row per root record, the record's finished JSON document first, or the columns
+// of a layer, and, where flagged, an int of flags behind them.
 type statement struct {
 	sql  string
 	args []any
+	// layer is what Go makes documents of; nil: they are finished. parted tells that it has parts.
+	layer  *layer
+	parted bool
+	// size is about how many bytes a root record takes with all that is nested in it, as the last reading
+	// of layers found; 0: not known.
+	size atomic.Int64
+	// limit is the most rows that there can be; 0: not known.
+	limit int64
 	// parameters and countParameters are args and countArgs, encoded once for all runs.
 	parameters, countParameters [][]byte
 	byID                        bool // the first argument is the root record's id, to be set for each read
@@ -33,6 +42,26 @@ type statement struct {
 	page    int64
 	keys    int
 	binding binding
+}
+
+// columns is how many columns are what a record's document is made of.
+func (s *statement) columns() int {
+	if s.layer == nil {
+		return 1
+	}
+	return len(s.layer.columns)
+}
+
+// marksFiles reports whether documents may hold marks of files.
+func (s *statement) marksFiles() bool {
+	marks := strings.Contains(s.sql, spliceMark+"f")
+	if s.layer != nil {
+		_ = s.layer.every(func(p *part) error {
+			marks = marks || strings.Contains(p.sql, spliceMark+"f")
+			return nil
+		})
+	}
+	return marks
 }
 
 // arguments are the statement's arguments for a query of its shape.
@@ -54,6 +83,15 @@ func (s *statement) arguments(q Query) []any {
 
 // of is the statement to send for a query of its shape.
 func (s *statement) of(q Query) pg.Statement {
+	sent := s.with(q)
+	if n := portion(s.size.Load()); s.parted && (s.limit == 0 || s.limit > int64(n)) {
+		sent.Portion = n
+	}
+	return sent
+}
+
+// with is the statement with the query's own parameters.
+func (s *statement) with(q Query) pg.Statement {
 	parameters := s.parameters
 	switch {
 	case s.byID:
@@ -74,6 +112,14 @@ func (s *statement) encode() (err error) {
 	}
 	if s.parameters, err = pg.Parameters(shared); err != nil {
 		return err
+	}
+	if s.layer != nil {
+		if err := s.layer.every(func(p *part) (err error) {
+			p.parameters, err = pg.Parameters(p.args)
+			return err
+		}); err != nil {
+			return err
+		}
 	}
 	s.countParameters, err = pg.Parameters(s.countArgs)
 	return err
@@ -149,16 +195,17 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 	// PostgreSQL plans an unknown limit for a tenth of the table. OFFSET 0 keeps it from writing
 	// documents before it sorts.
 	inner += "\nORDER BY " + order.sql()
+	result.limit = limit
 	if limit > 0 {
 		inner += "\nLIMIT " + strconv.FormatInt(limit, 10)
 	}
 	inner += "\nOFFSET " + strconv.FormatInt(p.Offset, 10)
 
-	document, err := rows.document(p.Root)
+	selected, flags, err := rows.selected(result, p.Root)
 	if err != nil {
 		return nil, err
 	}
-	needed := columnsOf(rows.alias, document.text+document.flags+rows.scope.joins.String())
+	needed := columnsOf(rows.alias, strings.Join(selected, " ")+flags+rows.scope.joins.String())
 	for i, column := range needed {
 		needed[i] = page.alias + "." + column
 	}
@@ -167,7 +214,7 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 	for i := range keys {
 		keys[i] = rows.alias + "." + ident("__order_"+strconv.Itoa(i)) + "::text"
 	}
-	c.finish(result, document, keys, "("+inner+")", rows)
+	c.finish(result, selected, flags, keys, "("+inner+")", rows)
 	result.sql += "\nORDER BY " + strings.Join(outer, ", ")
 	if p.Limit == 0 || p.Limit > wholePage {
 		// No limit, but one that PostgreSQL cannot know: it plans for the first rows to come early and
@@ -244,7 +291,7 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 		return nil, err
 	}
 	result := &statement{byID: true}
-	c.finish(result, document, nil, ident(record.model.Table), record)
+	c.finish(result, []string{document.text}, document.flags, nil, ident(record.model.Table), record)
 	result.sql += "\nWHERE " + record.alias + ".id = " + id + "::int8"
 	if conditions != "" {
 		result.sql += " AND " + conditions
@@ -254,11 +301,23 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 	return result, nil
 }
 
+// selected writes what a page's statement selects of its records, finished documents or the columns of a
+// layer, and their flags, "" for none.
+func (t table) selected(result *statement, root *Level) ([]string, string, error) {
+	if !t.scope.c.layered {
+		document, err := t.document(root)
+		return []string{document.text}, document.flags, err
+	}
+	l, selected, flags, err := t.layer(root)
+	result.layer, result.parted = &l, len(l.parts()) > 0
+	return selected, flags, err
+}
+
 // finish writes the SELECT and FROM clauses.
-func (c *compiler) finish(result *statement, document fragment, keys []string, from string, rows table) {
-	result.sql = "SELECT " + document.text
-	if document.flags != "" {
-		result.sql += ",\n" + document.flags
+func (c *compiler) finish(result *statement, selected []string, flags string, keys []string, from string, rows table) {
+	result.sql = "SELECT " + strings.Join(selected, ", ")
+	if flags != "" {
+		result.sql += ",\n" + flags
 		result.flagged = true
 	}
 	for _, key := range keys {

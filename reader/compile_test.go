@@ -18,8 +18,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // Each file of testdata/sql is a request, a line of dashes, and per series the SQL that lateral
 // compiles it to, or why it leaves it to Odoo. The request has one setting per line:
-// model, fields, filters, order, offset, limit, one, created, lang, active_test, and rule MODEL, opaque
-// MODEL, closed MODEL, hidden MODEL.
+// model, fields, filters, order, offset, limit, one, created, lang, active_test, layered, and rule MODEL,
+// opaque MODEL, closed MODEL, hidden MODEL.
 func TestCompileGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/sql/*.txt")
 	if err != nil || len(files) == 0 {
@@ -107,6 +107,8 @@ func compileText(t *testing.T, series, request string) string {
 			f.closed[model] = true
 		case "hidden":
 			f.hidden[model] = text
+		case "layered":
+			f.layered = v.(bool)
 		default:
 			t.Fatalf("unknown setting %q", key)
 		}
@@ -125,8 +127,28 @@ func compileText(t *testing.T, series, request string) string {
 	if len(made.args) > 0 {
 		out += fmt.Sprintf("\nargs: %v", made.args)
 	}
+	if made.layer != nil {
+		out += partTexts(made.layer, "")
+	}
 	if computed := computedReason(plan.Root, ""); computed != "" {
 		out += "\ncomputed: " + computed
 	}
 	return strings.NewReplacer(spliceMark, "<", spliceEnd, ">").Replace(out)
+}
+
+// partTexts lists the statements of a layer's parts, with the paths of their fields.
+func partTexts(l *layer, path string) string {
+	var out strings.Builder
+	for _, c := range l.columns {
+		if c.part == nil {
+			continue
+		}
+		name := path + "/" + strings.Trim(c.lead, `{,":`)
+		fmt.Fprintf(&out, "\n%s: %s", name, c.part.sql)
+		if len(c.part.args) > 1 {
+			fmt.Fprintf(&out, "\nargs: %v", c.part.args[1:])
+		}
+		out.WriteString(partTexts(&c.part.layer, name))
+	}
+	return out.String()
 }

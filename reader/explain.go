@@ -16,7 +16,7 @@ type Inspection struct {
 	Reason string
 	// Nodes are the fields of the tree, each before those nested in it.
 	Nodes []NodeCost
-	// SQL is the statement, Args its parameters as texts and Plan what EXPLAIN (ANALYZE, BUFFERS) says of
+	// SQL is the statement, see Reader.Statement, Args its parameters as texts and Plan what EXPLAIN (ANALYZE, BUFFERS) says of
 	// it. They are of reads through SQL, and for administrators alone.
 	SQL  string
 	Args []string
@@ -34,6 +34,7 @@ type NodeCost struct {
 // Inspect tells how a query is answered, and refuses what Read would refuse before it looks at records.
 // For administrators it runs the statement once, without its answer. Errors are *Error.
 func (r *Reader) Inspect(ctx context.Context, who auth.Credentials, q Query) (*Inspection, error) {
+	q.whole = true
 	return insist(ctx, r, who, &q, func(requested Context) (*Inspection, error) {
 		c, p, made, err := r.planned(ctx, who, &q, requested)
 		if err != nil {

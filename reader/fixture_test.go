@@ -94,6 +94,7 @@ type fixtureAccess struct {
 	rules     map[string]schema.Domain
 	opaque    map[string]string
 	closed    map[string]bool   // models without ACL
+	layered   bool              // pages are rendered level by level
 	hidden    map[string]string // model → a field the user may not see
 }
 
@@ -122,7 +123,7 @@ func compileQuery(t *testing.T, f fixtureAccess, q Query, readContext Context) (
 		return nil, nil, err
 	}
 	c := &compiler{
-		ctx: p.ctx, catalogue: f.catalogue, principal: principal, policy: policy, context: readContext, access: f.access, filestore: true,
+		ctx: p.ctx, catalogue: f.catalogue, principal: principal, policy: policy, context: readContext, access: f.access, filestore: true, layered: f.layered,
 	}
 	made, err := c.compile(plan, q)
 	return plan, made, err

@@ -240,7 +240,7 @@ func appendFloat(dst []byte, f float64) []byte {
 
 // appendString appends a JSON string, escaped as PostgreSQL's to_json does: what must be, and no
 // more.
-func appendString(dst []byte, s string) []byte {
+func appendString[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	plain := 0

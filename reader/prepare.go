@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 	if plan.Delegate == "" {
 		compiler := &compiler{
 			ctx: ctx, catalogue: c, principal: p, policy: p.Policy(), context: readContext, access: planted(access), filestore: r.deps.Filestore != "",
+			layered: r.layered(plan, q),
 		}
 		made.statement, err = compiler.compile(plan, q)
 		var odoo *delegation
@@ -76,9 +78,15 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 		if made.reason != "" {
 			made.path = PathHybrid
 		}
-		made.files = made.files && strings.Contains(made.statement.sql, spliceMark+"f")
+		made.files = made.files && made.statement.marksFiles()
 	}
 	return made, nil
+}
+
+// layered reports whether a plan is to be rendered level by level.
+func (r *Reader) layered(p *Plan, q Query) bool {
+	from := cmp.Or(r.deps.LayersFrom, DefaultLayersFrom)
+	return !q.One && !q.whole && from > 0 && (p.Limit == 0 || p.Limit >= from)
 }
 
 // accessor returns what tells the compiler and the planner what the user may read of a model.
@@ -178,6 +186,7 @@ func cacheKey(p *auth.Principal, q Query, c Context) string {
 	b.WriteString(strconv.FormatInt(q.Limit, 10))
 	b.WriteString(strconv.FormatBool(q.Count))
 	b.WriteString(strconv.FormatBool(q.Estimate))
+	b.WriteString(strconv.FormatBool(q.whole))
 	if q.Keyset {
 		text(q.from.shape())
 	}

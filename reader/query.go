@@ -46,6 +46,8 @@ type Query struct {
 	Keyset bool
 	After  string
 
+	whole bool // by one statement, whatever the length of the page
+
 	from *position // what After says
 	seal *sealer   // of cursors; nil: Keyset is not set
 }

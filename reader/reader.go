@@ -32,10 +32,16 @@ type Deps struct {
 	// Apply. It may be nil where Shadow is off.
 	Trust  *Trust
 	Shadow ShadowConfig
+	// LayersFrom is the length of a page from which it is rendered level by level; 0: DefaultLayersFrom; negative:
+	// none is.
+	LayersFrom int64
 	// Secret is what the cursors of pages by key are sealed under, alike in all processes that shall know
 	// each other's; nil: one of this reader alone.
 	Secret func(ctx context.Context) ([]byte, error)
 }
+
+// DefaultLayersFrom is the length of a page from which rendering it level by level was found to be faster.
+const DefaultLayersFrom = 8
 
 // Presets knows the presets in force. It must be quick and is asked for every read.
 type Presets interface {
@@ -209,6 +215,8 @@ func deniedTable(p *Plan) *Plan {
 // pipeliner runs statements in one round trip: pools and snapshots do.
 type pipeliner interface {
 	PipelineFor(ctx context.Context, choose func(*pg.Session) []pg.Statement) (*pg.Pipeline, error)
+	// TransactionFor lets further statements be sent as of the same snapshot.
+	TransactionFor(ctx context.Context, choose func(*pg.Session) []pg.Statement) (*pg.Pipeline, error)
 }
 
 // findPreset sets the preset that a query is answered with. It is looked up with the policy and the
@@ -367,7 +375,11 @@ func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Creden
 // be left unread, and errRestless tells that they have to be read.
 func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query, mayBeCalm bool) (*Result, error) {
 	var reading signalReading
-	pipeline, err := from.PipelineFor(ctx, func(session *pg.Session) []pg.Statement {
+	send := from.PipelineFor
+	if prepared.statement.parted {
+		send = from.TransactionFor
+	}
+	pipeline, err := send(ctx, func(session *pg.Session) []pg.Statement {
 		reading = signalReading{session: session, calm: mayBeCalm && calm(session)}
 		batch := make([]pg.Statement, 1, 3)
 		batch[0].SQL = prepared.signals
@@ -415,6 +427,9 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 		}
 	}
 	source := &rowSource{pipeline: pipeline, statement: prepared.statement, limit: prepared.plan.Limit}
+	if source.statement.layer != nil {
+		source.shelf = &shelf{parts: map[*part]*rows{}}
+	}
 	if err := source.peek(ctx); err != nil {
 		return nil, err
 	}

@@ -81,6 +81,8 @@ type rowSource struct {
 	heldErr error
 	ahead   bool
 	ended   bool
+	// shelf is what layers are made documents on; nil: they come finished.
+	shelf *shelf
 }
 
 // peek reads the first row ahead and returns the error it met, io.EOF aside.
@@ -94,17 +96,38 @@ func (s *rowSource) peek(ctx context.Context) error {
 }
 
 func (s *rowSource) next(context.Context) ([]byte, error) {
-	if s.ahead {
+	switch {
+	case s.ahead:
 		s.ahead = false
 		return s.held, s.heldErr
+	case s.shelf != nil && s.statement.parted:
+		return s.nextOfPortion()
 	}
-	if s.ended {
-		return nil, io.EOF
-	}
-	row, err := s.pipeline.Row()
+	row, flags, err := s.row()
 	if err != nil {
-		s.ended = true
 		return nil, err
+	}
+	if err := flagError(flags); err != nil {
+		return nil, err
+	}
+	if s.shelf != nil {
+		return s.shelf.single(s.statement.layer, row)
+	}
+	return row[0], nil
+}
+
+// row reads the next root record's row and its flags.
+func (s *rowSource) row() (row [][]byte, flags int64, err error) {
+	if s.ended {
+		return nil, 0, io.EOF
+	}
+	row, err = s.pipeline.Row()
+	switch {
+	case errors.Is(err, pg.ErrPortion):
+		return nil, 0, err
+	case err != nil:
+		s.ended = true
+		return nil, 0, err
 	}
 	if s.statement.page > 0 && s.read == s.statement.page {
 		// It is there to tell that there is more, and not to be shown.
@@ -112,22 +135,19 @@ func (s *rowSource) next(context.Context) ([]byte, error) {
 		if _, err = s.pipeline.Row(); err == nil {
 			err = errors.New("a page by key has more rows than it was to have")
 		}
-		return nil, err
+		if errors.Is(err, pg.ErrPortion) {
+			err = io.EOF
+		}
+		return nil, 0, err
 	}
 	s.read++
 	if s.read == s.statement.page {
 		s.keep(row[len(row)-s.statement.keys:])
 	}
 	if s.statement.flagged {
-		flags, err := intColumn(row[1])
-		if err != nil {
-			return nil, err
-		}
-		if err := flagError(flags); err != nil {
-			return nil, err
-		}
+		flags, err = intColumn(row[s.statement.columns()])
 	}
-	return row[0], nil
+	return row, flags, err
 }
 
 // keep copies the texts of the keys, which are valid until the next row.
@@ -142,7 +162,7 @@ func (s *rowSource) keep(keys [][]byte) {
 }
 
 func (s *rowSource) close() error {
-	if !s.ended && (s.limit == 0 || s.read < s.limit) {
+	if !s.ended && !s.idle() && (s.limit == 0 || s.read < s.limit) {
 		// Rather than read the rest of an answer that nobody wants, the connection is given up.
 		s.pipeline.Abandon()
 		return nil

@@ -131,6 +131,11 @@ type pinnedSignals struct {
 	stamps schema.Signals
 }
 
+// TransactionFor is PipelineFor.
+func (p pinnedSignals) TransactionFor(ctx context.Context, choose func(*pg.Session) []pg.Statement) (*pg.Pipeline, error) {
+	return p.PipelineFor(ctx, choose)
+}
+
 // PipelineFor runs statements of which the first reads the signals.
 func (p pinnedSignals) PipelineFor(ctx context.Context, choose func(*pg.Session) []pg.Statement) (*pg.Pipeline, error) {
 	return p.tx.PipelineFor(ctx, func(session *pg.Session) []pg.Statement {

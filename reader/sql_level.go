@@ -16,10 +16,15 @@ const (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// fragment is the SQL of one document: its text, and an int expression of flags ("" for none).
+// fragment is the SQL of a document or of one field of it: its text, and an int expression of flags ("" for
+// none).
 type fragment struct {
 	text  string
 	flags string
+	// scalar is what text renders, where that is a scalar field; part is where text is the key of records
+	// that are read by another statement.
+	scalar scalar
+	part   *part
 }
 
 // join combines flags of parts.
@@ -111,14 +116,17 @@ func (s *scope) forget(text string) {
 func (t table) direct(n *Node) (fragment, error) {
 	switch n.Shape {
 	case Object, ObjectList:
+		if t.scope.c.layered {
+			return t.onePart(n)
+		}
 		return t.toOne(n)
 	case NamedID:
 		return t.namedID(n)
 	case BareIDs, NullableIDs, IDs, Objects, SingleObject:
 		return t.toMany(n)
 	}
-	text, err := t.json(n)
-	return fragment{text: text}, err
+	s, err := t.scalar(n)
+	return fragment{text: s.text(), scalar: s}, err
 }
 
 // toOne writes a many2one as an object. The target is read as the user: one that exists and is
@@ -237,31 +245,25 @@ func (t table) toMany(n *Node) (fragment, error) {
 		// Odoo refuses to read the field of any record at all.
 		return fragment{text: "'null'", flags: itoa(flagDenied)}, err
 	}
-	lines, where, err := base.lines(f)
+	if c.layered {
+		return base.manyPart(n, f, asUser)
+	}
+	lines, key, where, err := base.lines(n, f, asUser)
 	if err != nil {
 		return fragment{}, err
 	}
-	conditions, err := lines.content(n, f, asUser)
-	if err != nil {
-		return fragment{}, err
-	}
-	where = append(where, conditions...)
+	where = append([]string{key + " = " + base.alias + ".id"}, where...)
 
 	element := fragment{text: lines.alias + ".id"}
 	if n.Sub != nil {
 		if element, err = lines.document(n.Sub); err != nil {
 			return fragment{}, err
 		}
-		if !asUser {
-			// Lines that are shown whatever the rules say are read as the user nonetheless.
-			readable, restricted, err := lines.readable(n.Sub)
-			if err != nil {
-				return fragment{}, err
-			}
-			if restricted {
-				element.flag("(CASE WHEN (" + readable + ") IS NOT TRUE THEN " + itoa(flagDenied) + " ELSE 0 END)")
-			}
+		hidden, err := lines.hiddenLine(n.Sub, asUser)
+		if err != nil {
+			return fragment{}, err
 		}
+		element.flag(hidden)
 	}
 	order, err := lines.order("", lines.model.Field(f.Inverse), c.userMode())
 	if err != nil {
@@ -305,189 +307,9 @@ func (t table) toMany(n *Node) (fragment, error) {
 	return out, nil
 }
 
-// refusesLines reports whether reading an x2many as the user takes an ACL on its comodel that the user has
-// not. Up to 18.0 a many2many is read without, see content.
-func (c *compiler) refusesLines(f *schema.Field, asUser bool) (bool, error) {
-	comodel := c.catalogue.Model(f.Comodel)
-	if !asUser || comodel == nil || comodel.Guard.Kind == schema.Guarded ||
-		f.Type != schema.One2many && !c.catalogue.Features.CheckedMany2many {
-		return false, nil
-	}
-	access, err := c.access(comodel.Name)
-	return err == nil && !access.Readable, err
-}
-
 func elementText(sql string) string {
 	if strings.HasPrefix(sql, "concat(") {
 		return sql
 	}
 	return sql + "::text"
-}
-
-// source finds the stored x2many behind a node and the record that holds it. The lines of a field
-// of the model itself are read as the user, and so are those of a delegated one; those of a related
-// one as a superuser (Odoo 19.0: odoo/orm/fields.py, _compute_related).
-func (t table) source(n *Node) (f *schema.Field, base table, asUser bool, err error) {
-	f = n.Field
-	if f.Static.Python != "" {
-		return nil, table{}, false, delegate("%s.%s: %s", t.model.Name, f.Name, f.Static.Python)
-	}
-	if f.Stored {
-		return f, t, true, nil
-	}
-	if len(f.Related) < 2 {
-		return nil, table{}, false, delegate("%s.%s is computed", t.model.Name, f.Name)
-	}
-	super := !readAsUser(f)
-	f, base, err = t.related(f, false)
-	for err == nil && !f.Stored && len(f.Related) > 1 {
-		next := f
-		f, base, err = base.related(f, super)
-		super = super || !readAsUser(next)
-	}
-	if err == nil && !f.Stored {
-		err = delegate("%s.%s is computed", t.model.Name, n.Field.Name)
-	}
-	return f, base, !super, err
-}
-
-// lines opens a scope with the records behind a stored x2many of one record, and returns the
-// conditions that tie them to it.
-func (t table) lines(f *schema.Field) (table, []string, error) {
-	c := t.scope.c
-	comodel := c.catalogue.Model(f.Comodel)
-	if comodel == nil || comodel.Table == "" {
-		return table{}, nil, delegate("%s.%s leads to %s, which has no table", t.model.Name, f.Name, f.Comodel)
-	}
-	if comodel.Guard.Kind == schema.Guarded {
-		return table{}, nil, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
-	}
-	lines := table{scope: c.newScope(), model: comodel, alias: c.alias()}
-	if f.Type == schema.Many2many {
-		if f.RelTable == "" || f.RelColumn1 == "" || f.RelColumn2 == "" {
-			return table{}, nil, delegate("%s.%s has no relation table", t.model.Name, f.Name)
-		}
-		rel := c.alias()
-		lines.scope.joins.WriteString("\nJOIN " + ident(f.RelTable) + " " + rel + " ON " + rel + "." + ident(f.RelColumn2) + " = " + lines.alias + ".id")
-		return lines, []string{rel + "." + ident(f.RelColumn1) + " = " + t.alias + ".id"}, nil
-	}
-	tie, ok := t.tie(lines, f)
-	if !ok {
-		return table{}, nil, delegate("%s.%s has no stored many2one behind it", t.model.Name, f.Name)
-	}
-	if comodel.Guard.Rewrites(f.Inverse, "in") {
-		return table{}, nil, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
-	}
-	access, err := c.access(comodel.Name)
-	if err != nil {
-		return table{}, nil, err
-	}
-	if _, visible := access.Fields[f.Inverse]; !visible {
-		return table{}, nil, delegate("%s.%s is not visible to the user", comodel.Name, f.Inverse)
-	}
-	return lines, tie, nil
-}
-
-// tie returns the conditions by which the records of a one2many know the record that holds them: a
-// many2one, or an id beside the name of a model (Odoo 14.0: odoo/fields.py, One2many.get_domain_list;
-// 19.0: odoo/orm/fields_relational.py, One2many.get_comodel_domain).
-func (t table) tie(lines table, f *schema.Field) ([]string, bool) {
-	inverse := lines.model.Field(f.Inverse)
-	if inverse == nil || inverse.Column == "" || inverse.CompanyDependent {
-		return nil, false
-	}
-	tie := []string{lines.column(inverse.Column) + " = " + t.alias + ".id"}
-	switch source := inverse.Static.Source; {
-	case inverse.Type == schema.Many2one:
-		return tie, true
-	case inverse.Type == schema.Many2oneReference && source != nil && source.ModelField != "":
-		model := lines.model.Field(source.ModelField)
-		if model == nil || model.Column == "" || model.Type != schema.Char {
-			return nil, false
-		}
-		return append(tie, lines.column(model.Column)+" = "+literal(f.Model.Name)), true
-	}
-	return nil, false
-}
-
-// content returns the conditions on what an x2many shows: the field's own domain, the rules of the
-// comodel where it is read as the user, and the active filter.
-func (t table) content(n *Node, f *schema.Field, asUser bool) ([]string, error) {
-	c := t.scope.c
-	view := n.View
-	if f != n.Field {
-		access, err := c.access(f.Model.Name)
-		if err != nil {
-			return nil, err
-		}
-		inner, ok := access.Fields[f.Name]
-		if !ok {
-			return nil, delegate("%s.%s is not visible to the user", f.Model.Name, f.Name)
-		}
-		view = inner
-	}
-	if view.Opaque != "" {
-		return nil, delegate("%s.%s: %s", f.Model.Name, f.Name, view.Opaque)
-	}
-	var where []string
-	add := func(d schema.Domain, m mode) error {
-		predicate, err := t.domain(d, m)
-		if err != nil {
-			return err
-		}
-		text, err := c.text(predicate)
-		if err == nil && text != "TRUE" {
-			where = append(where, "("+text+")")
-		}
-		return err
-	}
-	active := c.activeTest()
-	if view.ActiveTest != nil {
-		active = *view.ActiveTest
-	}
-	if view.Domain != nil {
-		domainMode := c.userMode()
-		if !asUser {
-			domainMode = c.superMode()
-		}
-		domainMode.active = view.ActiveTest != nil && *view.ActiveTest
-		if err := add(view.Domain, domainMode); err != nil {
-			if _, ok := delegated(err); !ok {
-				err = delegate("the domain of %s.%s: %v", f.Model.Name, f.Name, err)
-			}
-			return nil, err
-		}
-	}
-	if asUser {
-		access, err := c.access(t.model.Name)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case access.Opaque != "":
-			return nil, delegate("the rules of %s: %s", t.model.Name, access.Opaque)
-		case access.Readable:
-			if err := add(access.Rule, c.ruleMode()); err != nil {
-				return nil, err
-			}
-		case f.Type == schema.One2many || c.catalogue.Features.CheckedMany2many:
-			// toMany denies the whole field.
-		default:
-			// Without the ACL a many2many is read up to 18.0 as far as the rules go, but what follows
-			// depends on Odoo's cache.
-			return nil, delegate("no access to %s", t.model.Name)
-		}
-	}
-	if active && t.model.ActiveName != "" {
-		flag := t.model.Field(t.model.ActiveName)
-		if flag == nil {
-			return nil, delegate("%s has no field %s", t.model.Name, t.model.ActiveName)
-		}
-		v, err := t.field(flag)
-		if err != nil {
-			return nil, err
-		}
-		where = append(where, v.sql)
-	}
-	return where, nil
 }

@@ -21,7 +21,10 @@ type compiler struct {
 	access    accessor
 	filestore bool // attachments' files can be read
 
-	level   *Level // whose node is being written
+	level *Level // whose node is being written
+	// layered is set where the levels of the tree are read by statements of their own; see layer.
+	layered bool
+
 	langArg string
 	args    []any
 	aliases int
@@ -94,16 +97,9 @@ func (t table) column(name string) string { return t.alias + "." + ident(name) }
 // follow joins the record behind an expression, a many2one's value, as a LEFT JOIN: rows without
 // one keep, with NULLs. One relation is joined once per scope.
 func (t table) follow(field *schema.Field, value string) (table, error) {
-	comodel := t.scope.c.catalogue.Model(field.Comodel)
-	if comodel == nil || comodel.Table == "" {
-		return table{}, delegate("%s.%s leads to %s, which has no table", t.model.Name, field.Name, field.Comodel)
-	}
-	if comodel.Guard.Distrusted {
-		return table{}, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
-	}
-	if comodel.Relation == schema.View {
-		// A view may have several rows with one id, which would multiply this one's.
-		return table{}, delegate("%s.%s leads to the view %s", t.model.Name, field.Name, field.Comodel)
+	comodel, err := t.target(field)
+	if err != nil {
+		return table{}, err
 	}
 	key := t.alias + "." + field.Name
 	alias, ok := t.scope.joined[key]
@@ -120,3 +116,18 @@ func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 
 // literal quotes a text of ours, never of a client, as an SQL constant.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// target returns the model that a many2one leads to, where its records can be found by their ids.
+func (t table) target(field *schema.Field) (*schema.Model, error) {
+	comodel := t.scope.c.catalogue.Model(field.Comodel)
+	switch {
+	case comodel == nil || comodel.Table == "":
+		return nil, delegate("%s.%s leads to %s, which has no table", t.model.Name, field.Name, field.Comodel)
+	case comodel.Guard.Distrusted:
+		return nil, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
+	case comodel.Relation == schema.View:
+		// A view may have several rows with one id, which would multiply this one's.
+		return nil, delegate("%s.%s leads to the view %s", t.model.Name, field.Name, field.Comodel)
+	}
+	return comodel, nil
+}

@@ -21,81 +21,56 @@ type spliceSource struct {
 	node  *Node
 }
 
-// json returns an SQL expression of type text, never NULL, with the JSON text of a scalar field
-// (contract, section 4; Odoo's empty values: convert_to_record of each type in
-// odoo/orm/fields*.py of 19.0 and odoo/fields.py of 14.0).
-func (t table) json(n *Node) (string, error) {
+// scalar finds the value of a scalar field and how it becomes JSON.
+func (t table) scalar(n *Node) (scalar, error) {
 	f := n.Field
 	if f.Type == schema.Binary || f.Type == schema.Image {
-		return t.binaryJSON(n)
+		text, err := t.binaryJSON(n)
+		return ready(text), err
 	}
 	if f.Name == "display_name" && f.Column == "" {
-		return t.displayNameJSON(n)
+		// A record's name where it is provably the value of one field.
+		v, err := t.displayName(4)
+		return scalar{value: v, as: ofText(n.Null)}, err
 	}
 	v, err := t.field(f)
 	if err != nil {
-		return "", err
+		return scalar{}, err
 	}
-	switch f.Type {
-	case schema.Boolean:
-		empty := "'false'"
-		if n.Null.False {
-			empty = "'null'"
-		}
-		return "CASE WHEN " + v.sql + " THEN 'true' ELSE " + empty + " END", nil
-	case schema.Integer, schema.Many2oneReference:
-		if f.Name == "id" {
-			return v.sql, nil
-		}
-		return "coalesce(" + v.sql + ", 0)", nil
-	case schema.Float, schema.Monetary:
-		if f.Column == "" && (v.typ == "numeric" || v.column.CompanyDependent) && t.scope.c.catalogue.Features.InexactRounding {
+	if as, ok := renderings[f.Type]; ok {
+		switch {
+		case f.Name == "id":
+			as = asFinished
+		case as == asNumeral && f.Column == "" && (v.typ == "numeric" || v.column.CompanyDependent) && t.scope.c.catalogue.Features.InexactRounding:
 			// What is fetched from a column is as it is there; what a related or company-dependent field
 			// takes over is rounded to its digits once more (Odoo 14.0: odoo/fields.py, Float.convert_to_cache;
 			// odoo/tools/float_utils.py, float_round).
-			return "", delegate("%s.%s is rounded by Odoo", t.model.Name, f.Name)
+			return scalar{}, delegate("%s.%s is rounded by Odoo", t.model.Name, f.Name)
 		}
-		return numberJSON(v), nil
+		return scalar{value: v, as: as}, nil
+	}
+	switch f.Type {
+	case schema.Boolean:
+		if n.Null.False {
+			return scalar{value: v, as: asFlagNull}, nil
+		}
+		return scalar{value: v, as: asFlagTrue}, nil
 	case schema.Char, schema.Text, schema.HTML, schema.Selection:
-		return textJSON(v, n.Null), nil
-	case schema.Date:
-		return `coalesce('"' || ` + v.sql + ` || '"', 'null')`, nil
-	case schema.Datetime:
-		// Microseconds are cut, not rounded, as Odoo does. DateStyle is ISO on our connections.
-		return `coalesce('"' || left(` + v.sql + `::text, 19) || '"', 'null')`, nil
-	case schema.Many2one:
-		return "coalesce(" + v.sql + "::text, 'null')", nil
+		return scalar{value: v, as: ofText(n.Null)}, nil
 	case schema.Reference:
 		id := "nullif(split_part(" + v.sql + ", ',', 2), '')"
 		if n.Shape == ReferenceIDs {
-			return "coalesce('[' || " + id + " || ']', 'null')", nil
+			return ready("coalesce('[' || " + id + " || ']', 'null')"), nil
 		}
-		return "coalesce(" + id + ", 'null')", nil
+		return ready("coalesce(" + id + ", 'null')"), nil
 	case schema.JSON:
-		return "CASE WHEN " + v.sql + `::text IN ('{}', '[]', '""', 'false', '0') THEN 'null' ELSE coalesce(` + v.sql + "::text, 'null') END", nil
+		return ready("CASE WHEN " + v.sql + `::text IN ('{}', '[]', '""', 'false', '0') THEN 'null' ELSE coalesce(` + v.sql + "::text, 'null') END"), nil
 	}
-	return "", delegate("%s.%s is %s", t.model.Name, f.Name, f.Type)
+	return scalar{}, delegate("%s.%s is %s", t.model.Name, f.Name, f.Type)
 }
 
-// numberJSON writes a float with the shortest digits that read back as the same number, and with a
-// point: see appendFloat.
-func numberJSON(v value) string {
-	limit := "1e300" // of numeric; NaN and infinity are above it
-	if v.typ == "float8" {
-		limit = "1.7976931348623157e308"
-	}
-	return "CASE WHEN " + v.sql + " IS NULL THEN '0.0'" +
-		" WHEN abs(" + v.sql + ") < 1e15 AND " + v.sql + " = trunc(" + v.sql + ") THEN trunc(" + v.sql + ")::text || '.0'" +
-		" WHEN abs(" + v.sql + ") <= " + limit + " THEN (" + v.sql + ")::float8::text ELSE 'null' END"
-}
-
-func textJSON(v value, null NullPolicy) string {
-	sql := v.sql
-	if null.Empty {
-		sql = "nullif(" + sql + ", '')"
-	}
-	return "coalesce(to_json(" + sql + ")::text, 'null')"
-}
+// ready is a scalar whose expression is JSON text.
+func ready(text string) scalar { return scalar{value: value{sql: text}} }
 
 // binaryJSON writes a binary field's content as base64 text, or where it lies. A column holds that
 // text already; an attachment's content lies in its row or in a file, which Go puts in
@@ -134,15 +109,6 @@ func (t table) binaryJSON(n *Node) (string, error) {
 	return "coalesce((SELECT " + content + " FROM ir_attachment " + alias +
 		" WHERE " + alias + ".res_model = " + literal(base.model.Name) + " AND " + alias + ".res_field = " + literal(f.Name) +
 		" AND " + alias + ".res_id = " + base.alias + ".id ORDER BY " + alias + ".id LIMIT 1), 'null')", nil
-}
-
-// displayNameJSON writes a record's name where it is provably the value of one field.
-func (t table) displayNameJSON(n *Node) (string, error) {
-	v, err := t.displayName(4)
-	if err != nil {
-		return "", err
-	}
-	return textJSON(v, n.Null), nil
 }
 
 // displayName returns the record name of a model whose names are plain, following many2one names

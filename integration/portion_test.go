@@ -1,0 +1,135 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lateral/pg"
+)
+
+// take reads the rows of a statement, or of a portion of it, and returns their first columns and how they ended.
+func take(t *testing.T, pipeline *pg.Pipeline) (texts []string, end error) {
+	t.Helper()
+	for {
+		row, err := pipeline.Row()
+		if errors.Is(err, io.EOF) || errors.Is(err, pg.ErrPortion) {
+			return texts, err
+		}
+		require.NoError(t, err)
+		texts = append(texts, string(row[0]))
+	}
+}
+
+// statements chooses the same statements for any session.
+func statements(list ...pg.Statement) func(*pg.Session) []pg.Statement {
+	return func(*pg.Session) []pg.Statement { return list }
+}
+
+// numbers is a statement of so many rows, the first portion of which is wanted; 0: all.
+func numbers(n, portion int) pg.Statement {
+	return pg.Statement{SQL: fmt.Sprintf("SELECT generate_series(1, %d)", n), Portion: portion}
+}
+
+// TestPortions reads one statement in portions and others between, as of one snapshot, in a transaction of the pipeline's
+// own and in that of a snapshot; the connection is as good as new after that.
+func TestPortions(t *testing.T) {
+	for _, pooling := range []bool{false, true} {
+		pool := onePool(t, pooling)
+		snapshot := pg.Statement{SQL: "SELECT pg_current_snapshot()"}
+		check := func(t *testing.T, pipeline *pg.Pipeline, err error) {
+			require.NoError(t, err)
+			first, end := take(t, pipeline)
+			require.ErrorIs(t, end, io.EOF)
+			rows, end := take(t, pipeline)
+			require.ErrorIs(t, end, pg.ErrPortion)
+			require.Equal(t, []string{"1", "2"}, rows)
+			for range 2 {
+				require.NoError(t, pipeline.Send(numbers(1, 0), snapshot))
+				rows, end = take(t, pipeline)
+				require.ErrorIs(t, end, io.EOF)
+				require.Equal(t, []string{"1"}, rows)
+				again, end := take(t, pipeline)
+				require.ErrorIs(t, end, io.EOF)
+				require.Equal(t, first, again)
+			}
+			require.NoError(t, pipeline.More(1))
+			rows, end = take(t, pipeline)
+			require.ErrorIs(t, end, pg.ErrPortion)
+			require.Equal(t, []string{"3"}, rows)
+			require.NoError(t, pipeline.More(100))
+			rows, end = take(t, pipeline)
+			require.ErrorIs(t, end, io.EOF)
+			require.Equal(t, []string{"4", "5"}, rows)
+			require.NoError(t, pipeline.Close())
+		}
+		t.Run(fmt.Sprintf("pooling %t", pooling), func(t *testing.T) {
+			for range 2 {
+				pipeline, err := pool.TransactionFor(t.Context(), statements(snapshot, numbers(5, 2)))
+				check(t, pipeline, err)
+			}
+			held, err := pool.BeginSnapshot(t.Context())
+			require.NoError(t, err)
+			for range 2 {
+				pipeline, err := held.TransactionFor(t.Context(), statements(snapshot, numbers(5, 2)))
+				check(t, pipeline, err)
+			}
+			require.NoError(t, held.Close(t.Context()))
+			for _, setting := range []string{"plan_cache_mode", "transaction_isolation"} {
+				got, err := columns(t.Context(), pool, "SELECT current_setting($1::text)", setting)
+				require.NoError(t, err)
+				require.Equal(t, map[string]string{"plan_cache_mode": "auto", "transaction_isolation": "repeatable read"}[setting], got[0])
+			}
+		})
+	}
+}
+
+// Ensure a transaction ends with its pipeline, in whatever state that is: finished, left in the midst of portions,
+// or failed.
+func TestPortionsLeft(t *testing.T) {
+	pool := onePool(t, false)
+	backend := func() string {
+		got, err := columns(t.Context(), pool, "SELECT pg_backend_pid()")
+		require.NoError(t, err)
+		return got[0]
+	}
+	before := backend()
+	pipeline, err := pool.TransactionFor(t.Context(), statements(numbers(5, 2)))
+	require.NoError(t, err)
+	_, end := take(t, pipeline)
+	require.ErrorIs(t, end, pg.ErrPortion)
+	require.NoError(t, pipeline.Close())
+	require.Equal(t, before, backend(), "the connection is not kept")
+
+	pipeline, err = pool.TransactionFor(t.Context(), statements(numbers(5, 2)))
+	require.NoError(t, err)
+	_, end = take(t, pipeline)
+	require.ErrorIs(t, end, pg.ErrPortion)
+	require.NoError(t, pipeline.Send(pg.Statement{SQL: "SELECT 1 / 0"}, numbers(1, 0)))
+	_, err = pipeline.Row()
+	require.Equal(t, pg.BadValue, pg.Classify(err))
+	pipeline.Fail(err)
+	require.Equal(t, before, backend(), "the connection is not kept")
+}
+
+// Ensure a statement that is asked for in portions has no more time than one that is not.
+func TestPortionsLate(t *testing.T) {
+	pool, err := pg.Open(t.Context(), pg.Config{DSN: shared(t, versions()[0]).DSN, MaxConns: 1, StatementTimeout: 50 * time.Millisecond})
+	require.NoError(t, err)
+	pipeline, err := pool.TransactionFor(t.Context(), statements(numbers(1_000_000, 1)))
+	require.NoError(t, err)
+	for err == nil {
+		_, end := take(t, pipeline)
+		require.ErrorIs(t, end, pg.ErrPortion)
+		err = pipeline.More(1)
+	}
+	require.Equal(t, pg.Timeout, pg.Classify(err))
+	require.NoError(t, pipeline.Close())
+	_, err = columns(t.Context(), pool, "SELECT 1")
+	require.NoError(t, err)
+	pool.Close()
+}

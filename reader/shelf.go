@@ -1,0 +1,303 @@
+package reader
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"lateral/pg"
+)
+
+// shelf is where a portion of a page that is rendered level by level is put together: the texts of all records
+// of all levels, with gaps where other records belong. Its memory is used again for the next portion.
+type shelf struct {
+	text    []byte
+	gaps    []gap
+	roots   []record
+	at      int // the next of roots
+	parts   map[*part]*rows
+	wanted  []*part // parts some of whose keys have been seen and not been asked for
+	out     []byte  // the document handed out last
+	started bool
+	idle    bool // nothing is under way
+}
+
+// record is the text of one record, from one byte to before another, and its gaps likewise.
+type record struct {
+	from, to          int
+	firstGap, gapsEnd int
+	flags             int64
+	next              int // the next record of the same key, where there are several; 0: none
+}
+
+// gap is a place in a text where records belong.
+type gap struct {
+	at    int
+	part  *part
+	key   int64
+	empty bool // the key is NULL
+}
+
+// rows are the records of a part.
+type rows struct {
+	keys  []int64 // to be asked for
+	byKey map[int64]group
+	all   []record // from 1 on
+}
+
+// group are the records of one key.
+type group struct{ first, last, count int }
+
+// How many root records are read at a time: as many as take about portionBytes, if it is known how many
+// that are.
+const (
+	firstPortion = 16
+	maxPortion   = 1000
+	portionBytes = 4 << 20
+	gapBytes     = 150 // of a gap and what it leads to, besides the text
+)
+
+// portion is how many root records of about size bytes are read at a time.
+func portion(size int64) int {
+	if size == 0 {
+		return firstPortion
+	}
+	return int(min(max(portionBytes/size, 1), maxPortion))
+}
+
+// single renders a record of a layer without parts.
+func (s *shelf) single(l *layer, row [][]byte) ([]byte, error) {
+	s.text = s.text[:0]
+	_, err := s.add(l, row, 0)
+	return s.text, err
+}
+
+// add renders a row of a layer, leaving gaps for what its parts will have.
+func (s *shelf) add(l *layer, row [][]byte, flags int64) (record, error) {
+	r := record{from: len(s.text), firstGap: len(s.gaps), flags: flags}
+	for i := range l.columns {
+		column := &l.columns[i]
+		s.text = append(s.text, column.lead...)
+		if column.part == nil {
+			s.text = column.as.append(s.text, row[i])
+			continue
+		}
+		g := gap{at: len(s.text), part: column.part, empty: row[i] == nil}
+		if !g.empty {
+			var err error
+			if g.key, err = intColumn(row[i]); err != nil {
+				return record{}, fmt.Errorf("the key of %s: %w", column.lead, err)
+			}
+			s.want(g.part, g.key)
+		}
+		s.gaps = append(s.gaps, g)
+	}
+	s.text = append(s.text, l.tail...)
+	r.to, r.gapsEnd = len(s.text), len(s.gaps)
+	return r, nil
+}
+
+// want notes that the records of a key are to be read.
+func (s *shelf) want(p *part, key int64) {
+	of := s.parts[p]
+	if of == nil {
+		of = &rows{byKey: map[int64]group{}, all: make([]record, 1)}
+		s.parts[p] = of
+	}
+	if len(of.keys) == 0 {
+		s.wanted = append(s.wanted, p)
+	}
+	of.keys = append(of.keys, key)
+}
+
+// clear empties the shelf.
+func (s *shelf) clear() {
+	s.text, s.gaps, s.roots, s.at = s.text[:0], s.gaps[:0], s.roots[:0], 0
+	for _, of := range s.parts {
+		clear(of.byKey)
+		of.all = of.all[:1]
+	}
+}
+
+// gather reads what is nested in the records on the shelf, level by level: all parts of one level in one round trip.
+func (s *shelf) gather(pipeline *pg.Pipeline) error {
+	for len(s.wanted) > 0 {
+		parts := s.wanted
+		s.wanted = nil
+		statements := make([]pg.Statement, len(parts))
+		for i, p := range parts {
+			of := s.parts[p]
+			slices.Sort(of.keys)
+			var err error
+			if statements[i], err = p.of(slices.Compact(of.keys)); err != nil {
+				return err
+			}
+			of.keys = of.keys[:0]
+		}
+		if err := pipeline.Send(statements...); err != nil {
+			return err
+		}
+		for _, p := range parts {
+			if err := s.gatherPart(pipeline, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *shelf) gatherPart(pipeline *pg.Pipeline, p *part) error {
+	of := s.parts[p]
+	for {
+		row, err := pipeline.Row()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		key, err := intColumn(row[0])
+		if err != nil {
+			return fmt.Errorf("the key of a nested record: %w", err)
+		}
+		flags := int64(0)
+		if p.flagged {
+			if flags, err = intColumn(row[len(row)-1]); err != nil {
+				return err
+			}
+		}
+		r, err := s.add(&p.layer, row[1:], flags)
+		if err != nil {
+			return err
+		}
+		n := len(of.all)
+		of.all = append(of.all, r)
+		g := of.byKey[key]
+		if g.count == 0 {
+			g.first = n
+		} else {
+			of.all[g.last].next = n
+		}
+		g.last = n
+		g.count++
+		of.byKey[key] = g
+	}
+}
+
+// document puts a record together with all that is nested in it, and returns its flags too.
+func (s *shelf) document(dst []byte, r *record) ([]byte, int64) {
+	at, flags := r.from, r.flags
+	for i := r.firstGap; i < r.gapsEnd; i++ {
+		g := &s.gaps[i]
+		dst = append(dst, s.text[at:g.at]...)
+		at = g.at
+		var inner int64
+		dst, inner = s.fill(dst, g)
+		flags |= inner
+	}
+	return append(dst, s.text[at:r.to]...), flags
+}
+
+// fill appends what belongs into a gap.
+func (s *shelf) fill(dst []byte, g *gap) ([]byte, int64) {
+	var found group
+	of := s.parts[g.part]
+	if !g.empty {
+		found = of.byKey[g.key]
+	}
+	list := g.part.shape.listed(found.count)
+	switch {
+	case found.count == 0 && list:
+		return append(dst, "[]"...), 0
+	case found.count == 0:
+		return append(dst, "null"...), 0
+	case found.count > 1 && !list:
+		// None of several records is read, so that none is refused.
+		return append(dst, "null"...), flagNotSingle
+	}
+	if list {
+		dst = append(dst, '[')
+	}
+	flags := int64(0)
+	for n := found.first; n != 0; n = of.all[n].next {
+		if n != found.first {
+			dst = append(dst, ',')
+		}
+		var inner int64
+		dst, inner = s.document(dst, &of.all[n])
+		flags |= inner
+	}
+	if list {
+		dst = append(dst, ']')
+	}
+	return dst, flags
+}
+
+// listed reports whether so many records of a relational field are written as a list.
+func (s Shape) listed(count int) bool {
+	switch s {
+	case Objects, IDs, ObjectList:
+		return true
+	case NullableIDs:
+		return count > 0
+	case BareIDs:
+		return count > 1
+	}
+	return false
+}
+
+// nextOfPortion is next of a page that is rendered level by level.
+func (s *rowSource) nextOfPortion() ([]byte, error) {
+	shelf := s.shelf
+	if shelf.at == len(shelf.roots) {
+		if err := s.nextPortion(); err != nil {
+			return nil, err
+		}
+	}
+	var flags int64
+	shelf.out, flags = shelf.document(shelf.out[:0], &shelf.roots[shelf.at])
+	shelf.at++
+	return shelf.out, flagError(flags)
+}
+
+// nextPortion reads the next root records and all that is nested in them.
+func (s *rowSource) nextPortion() error {
+	shelf := s.shelf
+	if s.ended {
+		return io.EOF
+	}
+	if shelf.started {
+		if err := s.pipeline.More(portion(s.statement.size.Load())); err != nil {
+			return err
+		}
+	}
+	shelf.started, shelf.idle = true, false
+	shelf.clear()
+	for {
+		row, flags, err := s.row()
+		if errors.Is(err, io.EOF) || errors.Is(err, pg.ErrPortion) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		r, err := shelf.add(s.statement.layer, row, flags)
+		if err != nil {
+			return err
+		}
+		shelf.roots = append(shelf.roots, r)
+	}
+	if err := shelf.gather(s.pipeline); err != nil {
+		return err
+	}
+	shelf.idle = true
+	if len(shelf.roots) == 0 {
+		return io.EOF
+	}
+	s.statement.size.Store(int64((len(shelf.text)+gapBytes*len(shelf.gaps))/len(shelf.roots)) + 1)
+	return nil
+}
+
+// idle reports whether nothing is under way on the connection.
+func (s *rowSource) idle() bool { return s.shelf != nil && s.shelf.idle }

@@ -1,0 +1,179 @@
+package reader
+
+import (
+	"strings"
+
+	"lateral/pg"
+	"lateral/schema"
+)
+
+// layer is a level of the tree in a page that is rendered level by level: its records are rows of columns,
+// which Go makes documents of, and what is nested in them is read by statements of its own, in the
+// same snapshot. A record that many others lead to is so read and written once, and
+// PostgreSQL neither makes nor copies texts. For a few records one statement with lateral joins is faster.
+type layer struct {
+	columns []column
+	flagged bool   // an int of flags follows the columns
+	tail    string // ends a document
+}
+
+// column is what of a document one column fills.
+type column struct {
+	lead string    // what comes before the value
+	as   rendering // of the value
+	part *part     // nil: there is a value; otherwise the column is the key of the part's records
+}
+
+// part is a relational field whose records are read by a statement of their own: for a list of keys, its
+// first parameter, it returns rows of a key and a layer's columns, those of one key in the field's order.
+type part struct {
+	layer
+	shape      Shape
+	sql        string
+	args       []any
+	parameters [][]byte
+}
+
+// parts are those that the layer's columns lead to.
+func (l *layer) parts() []*part {
+	var parts []*part
+	for _, column := range l.columns {
+		if column.part != nil {
+			parts = append(parts, column.part)
+		}
+	}
+	return parts
+}
+
+// every calls fn for all parts of a layer, however deep.
+func (l *layer) every(fn func(*part) error) error {
+	for _, p := range l.parts() {
+		if err := fn(p); err != nil {
+			return err
+		}
+		if err := p.every(fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// of is the statement that reads the part's records for keys.
+func (p *part) of(keys []int64) (pg.Statement, error) {
+	list, err := pg.Parameters([]any{keys})
+	if err != nil {
+		return pg.Statement{}, err
+	}
+	return pg.Statement{SQL: p.sql, Parameters: append(list, p.parameters[1:]...)}, nil
+}
+
+// layer writes a level's fields of one record as columns: their expressions, and that of the flags, "" for none.
+func (t table) layer(level *Level) (l layer, selected []string, flags string, err error) {
+	var all fragment
+	lead := "{"
+	for _, n := range level.Nodes {
+		f, err := t.node(level, n)
+		if err != nil {
+			return layer{}, nil, "", err
+		}
+		sql := f.text
+		if f.scalar.value.sql != "" {
+			sql = f.scalar.value.sql
+		}
+		selected = append(selected, sql)
+		l.columns = append(l.columns, column{lead: lead + `"` + n.Key + `":`, as: f.scalar.as, part: f.part})
+		all.flag(f.flags)
+		lead = ","
+	}
+	if len(selected) == 0 {
+		selected, l.columns = []string{"''"}, []column{{lead: lead}}
+	}
+	l.tail = "}"
+	return l, selected, all.flags, nil
+}
+
+// onePart is toOne where the target is read by a statement of its own.
+func (t table) onePart(n *Node) (fragment, error) {
+	link, err := t.field(n.Field)
+	if err != nil {
+		return fragment{}, err
+	}
+	if err := openToSQL(n.Sub); err != nil {
+		return fragment{}, err
+	}
+	comodel, err := t.target(n.Field)
+	if err != nil {
+		return fragment{}, err
+	}
+	c := t.scope.c
+	p := &part{shape: n.Shape}
+	defer c.begin()()
+	keys := c.keys()
+	target := table{scope: c.newScope(), model: comodel, alias: c.alias()}
+	l, selected, flags, err := target.layer(n.Sub)
+	if err != nil {
+		return fragment{}, err
+	}
+	hidden, err := target.hidden(n.Sub)
+	if err != nil {
+		return fragment{}, err
+	}
+	p.layer = l
+	p.read(target, target.alias+".id", selected, flags, hidden, []string{target.alias + ".id = ANY(" + keys + ")"}, "")
+	return fragment{text: link.sql, part: p}, nil
+}
+
+// manyPart is toMany where the records are read by a statement of their own.
+func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error) {
+	c := t.scope.c
+	p := &part{shape: n.Shape}
+	defer c.begin()()
+	keys := c.keys()
+	lines, key, where, err := t.lines(n, f, asUser)
+	if err != nil {
+		return fragment{}, err
+	}
+	where = append([]string{key + " = ANY(" + keys + ")"}, where...)
+	selected, flags, hidden := []string{lines.alias + ".id"}, "", ""
+	p.columns = []column{{}}
+	if n.Sub != nil {
+		if p.layer, selected, flags, err = lines.layer(n.Sub); err != nil {
+			return fragment{}, err
+		}
+		if hidden, err = lines.hiddenLine(n.Sub, asUser); err != nil {
+			return fragment{}, err
+		}
+	}
+	order, err := lines.order("", lines.model.Field(f.Inverse), c.userMode())
+	if err != nil {
+		return fragment{}, err
+	}
+	p.read(lines, key, selected, flags, hidden, where, order.sql())
+	return fragment{text: t.alias + ".id", part: p}, nil
+}
+
+// begin begins another statement; what it returns goes back to that which is being written.
+func (c *compiler) begin() func() {
+	args, lang := c.args, c.langArg
+	c.args, c.langArg = nil, ""
+	return func() { c.args, c.langArg = args, lang }
+}
+
+// keys returns the first parameter of a part, which every reading of it sets.
+func (c *compiler) keys() string { return c.arg([]int64(nil)) + "::int8[]" }
+
+// read writes the part's statement.
+func (p *part) read(from table, key string, selected []string, flags, hidden string, where []string, order string) {
+	all := fragment{flags: flags}
+	all.flag(hidden)
+	sql := "SELECT " + strings.Join(append([]string{key}, selected...), ", ")
+	if all.flags != "" {
+		sql += ",\n" + all.flags
+		p.flagged = true
+	}
+	sql = from.selectWhere(sql, strings.Join(where, " AND "))
+	if order != "" {
+		sql += "\nORDER BY " + order
+	}
+	p.sql, p.args = prune(sql, from.scope.c.args)
+}
