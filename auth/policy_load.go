@@ -80,8 +80,8 @@ type policyRows struct {
 	Presets   map[string]string
 	// Precisions is what decimal.precision says.
 	Precisions map[string]int
-	Implied   map[int64][]int64
-	Fallbacks []struct {
+	Implied    map[int64][]int64
+	Fallbacks  []struct {
 		Model, Field string
 		Company      int64
 		Value        string
