@@ -248,3 +248,26 @@ func TestWriteKey(t *testing.T) {
 		}
 	})
 }
+
+// Ensure a comparison by <> is Odoo's business where it is negated, and only there.
+func TestNegatedApart(t *testing.T) {
+	path, column, other := []any{"partner_id.name", "<>", "x"}, []any{"name", "<>", "x"}, []any{"name", "=", "x"}
+	for text, test := range map[string]struct {
+		domain []any
+		apart  bool
+	}{
+		"none":               {[]any{path, other}, false},
+		"negated":            {[]any{"!", path}, true},
+		"twice":              {[]any{"!", "!", path}, false},
+		"a column":           {[]any{"!", column}, false},
+		"beside":             {[]any{"!", other, path}, false},
+		"in a negated and":   {[]any{"!", "&", other, path}, true},
+		"behind a negated":   {[]any{"|", "!", "&", other, other, path}, false},
+		"after a whole term": {[]any{"|", other, "!", other, path}, false},
+		"in an or":           {[]any{"|", other, "!", "|", "!", path, path}, true},
+	} {
+		if got := negatesApart(fixture("14.0").Model("order"), test.domain); got != test.apart {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
