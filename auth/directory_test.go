@@ -34,7 +34,7 @@ func newFakeDatabase() *fakeDatabase {
 			{"ID":1,"Model":"res.partner","Global":true,"Domain":"[('id', '=', user.commercial_partner_id.id)]","Groups":[]},
 			{"ID":2,"Model":"res.country","Global":true,"Domain":"[('id', 'in', company_ids)]","Groups":[]},
 			{"ID":3,"Model":"res.groups","Global":true,"Domain":"[('id', 'in', unknown)]","Groups":[]}],
-			"Fallbacks":[{"Model":"res.partner","Field":"x","Company":1,"Value":"5"}]}`,
+			"Fallbacks":[{"Model":"res.partner","Field":"x","Company":1,"Value":"5"}],"Precisions":{"Product Price":2}}`,
 		user:       `{"Login":"joe","Partner":8,"Company":1,"Lang":"fr_FR","Tz":"Europe/Brussels","Companies":[1,2],"Groups":[1]}`,
 		commercial: 80,
 	}
@@ -123,6 +123,7 @@ func TestDirectoryCaches(t *testing.T) {
 	require.Equal(t, "fr_FR", p.Lang)
 	require.Empty(t, p.Stamp())
 	require.Equal(t, []Fallback{{CompanyID: 1, JSON: "5"}}, p.Policy().Fallbacks["res.partner"]["x"])
+	require.Equal(t, 2, p.Policy().Precisions["Product Price"])
 
 	require.NoError(t, d.Renew(ctx, db, c, "s1"))
 	stamped, err := d.Principal(ctx, db, c, 7, nil)

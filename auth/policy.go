@@ -17,6 +17,8 @@ type Policy struct {
 	// Presets holds the texts of the presets kept in Odoo's parameters, by model. They are not
 	// access, but they too are announced by the cache signal and decide what answers show.
 	Presets map[string]string
+	// Precisions holds the decimals of each decimal.precision, by name. Neither are they access.
+	Precisions map[string]int
 
 	languagesByName []string
 	acl             map[string]acl

@@ -37,6 +37,10 @@ const (
 
 	languagesSQL = `(SELECT json_agg(code ORDER BY name) FROM res_lang WHERE active)`
 
+	// A change of a precision moves the cache signal, in 19.0 that of "stable"
+	// (addons/base/models/decimal_precision.py, write).
+	precisionsSQL = `(SELECT json_object_agg(name, digits ORDER BY name) FROM decimal_precision WHERE name IS NOT NULL)`
+
 	impliedSQL = `(SELECT json_object_agg(gid, hids ORDER BY gid)
 	FROM (SELECT gid, json_agg(hid ORDER BY hid) AS hids FROM res_groups_implied_rel GROUP BY gid) AS edges)`
 
@@ -74,8 +78,10 @@ type policyRows struct {
 	}
 	Languages []string
 	Presets   map[string]string
-	Implied   map[int64][]int64
-	Fallbacks []struct {
+	// Precisions is what decimal.precision says.
+	Precisions map[string]int
+	Implied    map[int64][]int64
+	Fallbacks  []struct {
 		Model, Field string
 		Company      int64
 		Value        string
@@ -108,7 +114,7 @@ func LoadPolicy(ctx context.Context, q pg.Querier, c *schema.Catalogue) (*Policy
 func policySQL(f schema.Features) string {
 	parts := []string{
 		"'ACL', " + aclSQL, "'Rules', " + rulesSQL, "'GroupNames', " + groupNamesSQL, "'Languages', " + languagesSQL,
-		"'Presets', " + presetsSQL,
+		"'Presets', " + presetsSQL, "'Precisions', " + precisionsSQL,
 	}
 	if f.ClosedGroups {
 		parts = append(parts, "'Implied', "+impliedSQL)
@@ -125,6 +131,7 @@ func newPolicy(rows policyRows) *Policy {
 		GroupIDs:        make(map[string]int64, len(rows.GroupNames)),
 		Fallbacks:       map[string]map[string][]Fallback{},
 		Presets:         rows.Presets,
+		Precisions:      rows.Precisions,
 		languagesByName: rows.Languages,
 		acl:             make(map[string]acl, len(rows.ACL)),
 		rules:           map[string][]rule{},

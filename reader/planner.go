@@ -71,7 +71,7 @@ func (p *planner) delegation(plan *Plan) string {
 	switch {
 	case p.catalogue.Upgrading:
 		return "modules are being installed or upgraded"
-	case !p.catalogue.Features.AnyOperator && holdsText(plan.RawDomain, "!") && p.negatesApart(plan.Root.Model, plan.RawDomain):
+	case !p.catalogue.Features.AnyOperator && negatesApart(plan.Root.Model, plan.RawDomain):
 		return "a negation of <>"
 	case len(plan.Context.Extra) > 0:
 		return "the context has keys that may change anything"
@@ -147,13 +147,27 @@ func holdsText(v any, text string) bool {
 	return false
 }
 
-// negatesApart reports whether a domain with a negation has a comparison by <> that must not be
-// taken for one by !=. Up to 17.0 only != has an opposite, so that of <> the whole predicate is
-// negated (14.0: odoo/osv/expression.py, distribute_not). Of a stored field and one constant or id that
-// selects the same records; along a path or by a name, which are looked for first, it does not.
-func (p *planner) negatesApart(model *schema.Model, domain []any) bool {
+// negatesApart reports whether a domain negates a comparison by <> that must not be taken for one by !=.
+// Up to 17.0 only != has an opposite, so that of <> the whole predicate is negated (14.0:
+// odoo/osv/expression.py, distribute_not). Of a stored field and one constant or id that selects the same
+// records; along a path or by a name, which are looked for first, it does not.
+func negatesApart(model *schema.Model, domain []any) bool {
+	var negations []bool // of the terms that the operators so far are still to get
 	return slices.ContainsFunc(domain, func(term any) bool {
+		negated := false
+		if n := len(negations); n > 0 {
+			negated, negations = negations[n-1], negations[:n-1]
+		}
+		switch term {
+		case "!":
+			negations = append(negations, !negated)
+		case "&", "|":
+			negations = append(negations, negated, negated)
+		}
 		leaf := listOf(term)
+		if !negated {
+			return false
+		}
 		if len(leaf) != 3 || leaf[1] != "<>" {
 			return isList(term) && holdsText(term, "<>")
 		}

@@ -148,7 +148,10 @@ func TestDecimalsWithinDigits(t *testing.T) {
 		within bool
 	}{
 		{nil, 1.5, false},
-		{"Volume", 1.5, false},
+		{"Volume", 1.25, true},
+		{"Volume", 1.255, false},
+		{"Weight", 1.5, false},
+		{"dp.get_precision('Volume')", 1.5, false},
 		{0.0, 1.23456, true},
 		{[]any{16.0, 1.0}, 1.5, true},
 		{[]any{16.0, 1.0}, 1.25, false},
@@ -156,11 +159,11 @@ func TestDecimalsWithinDigits(t *testing.T) {
 		{[]any{16.0, 0.0}, 0.5, false},
 	} {
 		f := &schema.Field{Name: "price", Type: schema.Float, Static: schema.StaticField{Source: &facts.Field{Digits: test.digits}}}
-		if got := withinDigits(f, test.value); got != test.within {
+		if got := withinDigits(f, test.value, map[string]int{"Volume": 2, "Weight": 0}); got != test.within {
 			t.Errorf("%v of digits %v: %v", test.value, test.digits, got)
 		}
 	}
-	if withinDigits(&schema.Field{Type: schema.Float}, 1.5) {
+	if withinDigits(&schema.Field{Type: schema.Float}, 1.5, nil) {
 		t.Error("the digits of a field that no source tells of are known")
 	}
 }
@@ -244,4 +247,27 @@ func TestWriteKey(t *testing.T) {
 			t.Fatalf("%#v and %#v: %q, %q", a, b, ka.String(), kb.String())
 		}
 	})
+}
+
+// Ensure a comparison by <> is Odoo's business where it is negated, and only there.
+func TestNegatedApart(t *testing.T) {
+	path, column, other := []any{"partner_id.name", "<>", "x"}, []any{"name", "<>", "x"}, []any{"name", "=", "x"}
+	for text, test := range map[string]struct {
+		domain []any
+		apart  bool
+	}{
+		"none":               {[]any{path, other}, false},
+		"negated":            {[]any{"!", path}, true},
+		"twice":              {[]any{"!", "!", path}, false},
+		"a column":           {[]any{"!", column}, false},
+		"beside":             {[]any{"!", other, path}, false},
+		"in a negated and":   {[]any{"!", "&", other, path}, true},
+		"behind a negated":   {[]any{"|", "!", "&", other, other, path}, false},
+		"after a whole term": {[]any{"|", other, "!", other, path}, false},
+		"in an or":           {[]any{"|", other, "!", "|", "!", path, path}, true},
+	} {
+		if got := negatesApart(fixture("14.0").Model("order"), test.domain); got != test.apart {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
 }

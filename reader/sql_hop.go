@@ -332,7 +332,12 @@ func (t table) x2manyCondition(f *schema.Field, d schema.Condition, m mode) (sq.
 		return nil, delegate("%s.%s: %v", t.model.Name, f.Name, err)
 	}
 	if !t.scope.c.catalogue.Features.ModernDomains {
-		if empty && isList(d.Value) {
+		switch {
+		case !empty || !isList(d.Value):
+		case f.Type == schema.Many2many:
+			// Odoo leaves what is no id out of the list (14.0: odoo/osv/expression.py, parse).
+			empty = false
+		default:
 			// Odoo takes the list for ids, of which PostgreSQL refuses False.
 			return nil, delegate("%s.%s is compared with a list of no record", t.model.Name, f.Name)
 		}

@@ -144,7 +144,7 @@ func (x comparison) operands(values []any) (cast string, args any, err error) {
 		for _, v := range values {
 			n, ok := number(v)
 			// Odoo rounds the constant to the field's digits.
-			if !ok || (x.field.Type == schema.Float && n != math.Trunc(n) && !withinDigits(x.field, n)) {
+			if !ok || (x.field.Type == schema.Float && n != math.Trunc(n) && !withinDigits(x.field, n, x.compiler.policy.Precisions)) {
 				return "", nil, x.unclear()
 			}
 			texts = append(texts, strconv.FormatFloat(n, 'g', -1, 64))
@@ -166,19 +166,22 @@ func (x comparison) operands(values []any) (cast string, args any, err error) {
 
 // withinDigits reports whether a number is known to be what Odoo rounds it to: where the field's digits are
 // 0 it does not, and else the number must have no more decimals (Odoo 14.0: odoo/fields.py; 19.0:
-// odoo/orm/fields_numeric.py, Float.convert_to_column). How many a named precision has is not known here.
-func withinDigits(f *schema.Field, n float64) bool {
+// odoo/orm/fields_numeric.py, Float.convert_to_column). A precision may be one of those with a name.
+func withinDigits(f *schema.Field, n float64, named map[string]int) bool {
 	if f.Static.Source == nil {
 		return false
 	}
+	_, decimals, _ := strings.Cut(strconv.FormatFloat(n, 'f', -1, 64), ".")
 	switch digits := f.Static.Source.Digits.(type) {
 	case float64:
 		return digits == 0
 	case []any:
 		if scale, ok := number(digits[len(digits)-1]); ok && len(digits) == 2 {
-			_, decimals, _ := strings.Cut(strconv.FormatFloat(n, 'f', -1, 64), ".")
 			return len(decimals) <= int(scale)
 		}
+	case string:
+		scale, known := named[digits]
+		return known && len(decimals) <= scale
 	}
 	return false
 }

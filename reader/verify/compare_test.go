@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"lateral/auth"
@@ -155,6 +157,38 @@ func TestRefusalsMustHaveTheSameReasons(t *testing.T) {
 		v, err := c.once(t.Context(), r)
 		if err != nil || v.kind != test.kind {
 			t.Errorf("%s: %q (%s), %v, want %q", name, v.kind, v.text, err, test.kind)
+		}
+	}
+}
+
+// Ensure a field with nested fields is taken apart, so that its being one record and what is nested in it
+// are judged by themselves.
+func TestPartsOfOneField(t *testing.T) {
+	id := Want{Name: "id"}
+	user := Want{Name: "user_id", Form: schema.OneRecord, Sub: []Want{id, {Name: "login"}}}
+	for name, test := range map[string]struct {
+		want  Want
+		parts []string
+	}{
+		"plain":            {Want{Name: "line_ids"}, []string{"('id', 'line_ids')"}},
+		"one record":       {Want{Name: "line_ids", Form: schema.OneRecord, Sub: []Want{id}}, []string{"('id', ('line_ids', ('id',)))"}},
+		"nested in a list": {Want{Name: "line_ids", Form: schema.List, Sub: []Want{id, {Name: "name"}}}, []string{"('id', ('line_ids', [('id', 'name')]))"}},
+		"nested in one": {
+			Want{Name: "line_ids", Form: schema.OneRecord, Sub: []Want{id, {Name: "name"}, user}},
+			[]string{
+				"('id', ('line_ids', [('id', 'name')]))",
+				"('id', ('line_ids', [('id', ('user_id', [('id', 'login')]))]))",
+				"('id', ('line_ids', [('id', ('user_id', ('id',)))]))",
+				"('id', ('line_ids', ('id',)))",
+			},
+		},
+	} {
+		var got []string
+		for _, part := range (Request{User: "demo", Model: "order", Limit: 3, Wants: []Want{id, test.want}}).parts() {
+			got = append(got, strings.TrimPrefix(part.String(), "order as demo limit=3 preset="))
+		}
+		if !slices.Equal(got, test.parts) {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

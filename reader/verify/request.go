@@ -96,7 +96,8 @@ func (r Request) Filters() []any {
 	return list
 }
 
-// parts are the conditions, the order and the fields of a request, each asked by itself.
+// parts are the conditions, the order and the fields of a request, each asked by itself. Those of one
+// field are that field's own.
 func (r Request) parts() []Request {
 	bare := r
 	bare.Domain, bare.Order, bare.Wants = nil, nil, []Want{{Name: "id"}}
@@ -118,6 +119,39 @@ func (r Request) parts() []Request {
 		if w.Name != "id" {
 			add(func(part *Request) { part.Wants = append(slices.Clone(bare.Wants), w) })
 		}
+	}
+	if len(parts) != 1 || len(r.Wants) < 2 {
+		return parts
+	}
+	only := parts[0].Wants[1].parts()
+	if len(only) == 0 {
+		return parts
+	}
+	parts = nil
+	for _, w := range only {
+		add(func(part *Request) { part.Wants = append(slices.Clone(bare.Wants), w) })
+	}
+	return parts
+}
+
+// parts are what a field with nested fields asks for: to be one record, where it does, and each of the
+// nested fields, of all its records.
+func (w Want) parts() []Want {
+	var parts []Want
+	for _, sub := range w.Sub {
+		if sub.Name == "id" {
+			continue
+		}
+		inner := sub.parts()
+		if len(inner) == 0 {
+			inner = []Want{sub}
+		}
+		for _, s := range inner {
+			parts = append(parts, Want{Name: w.Name, Form: schema.List, Sub: []Want{{Name: "id"}, s}})
+		}
+	}
+	if w.Form == schema.OneRecord && len(parts) > 0 {
+		parts = append(parts, Want{Name: w.Name, Form: w.Form, Sub: []Want{{Name: "id"}}})
 	}
 	return parts
 }

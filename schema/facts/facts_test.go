@@ -249,3 +249,22 @@ func TestCompanyDependentTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// Ensure digits are known where they are written down, and between the scanned series where both agree.
+func TestDigits(t *testing.T) {
+	for _, test := range []struct {
+		series, model, field string
+		digits               any
+	}{
+		{"14.0", "uom.uom", "factor", 0.0},
+		{"14.0", "product.template", "list_price", "Product Price"},
+		{"16.0", "product.template", "list_price", nil},
+		{"19.0", "product.template", "list_price", 0.0},
+		{"19.0", "product.template", "weight", "Stock Weight"},
+		{"16.0", "product.template", "weight", "Stock Weight"},
+	} {
+		if got := mustLoad(t, test.series).Field(test.model, test.field).Digits; got != test.digits {
+			t.Errorf("%s: digits of %s.%s are %v, not %v", test.series, test.model, test.field, got, test.digits)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 )
 
@@ -33,7 +34,7 @@ type Field struct {
 
 	Attachment       bool   // binary: kept as an attachment, if it is stored at all
 	CompanyDependent bool   // one value for each company
-	Digits           any    // [precision, scale], or the name of a decimal.precision
+	Digits           any    // [precision, scale], the name of a decimal.precision, or 0: a column of any scale
 	Translate        string // a term translator (html_translate, xml_translate); plain translation is in the database
 	ModelField       string // many2one_reference: the field that holds the model's name
 	Limit            int    // x2many, up to 15.0: the most records that one read returns, over all its rows
@@ -173,8 +174,8 @@ func (f Field) merge(g Field) Field {
 	if g.Sudo != nil {
 		merged.Sudo = g.Sudo
 	}
-	if g.Digits != nil {
-		merged.Digits = g.Digits
+	if !reflect.DeepEqual(f.Digits, g.Digits) {
+		merged.Digits = nil
 	}
 	if g.Limit != 0 {
 		merged.Limit = g.Limit

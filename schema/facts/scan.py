@@ -164,6 +164,8 @@ def field_facts(name, kind, call, constants):
         facts["search"] = ast.unparse(args["search"]) if isinstance(args["search"], ast.Name) else "lambda"
     if facts.get("digits") == "?":
         facts["digits"] = ast.unparse(args["digits"])
+    if value.get("digits", "") in (0, False) or "min_display_digits" in value and "digits" not in value:
+        facts["digits"] = 0  # a numeric column of any scale
     if kind == "binary" and value.get("attachment", True) is not True:
         facts["attachment"] = False
     if "translate" in value and value["translate"] not in (True, False):
