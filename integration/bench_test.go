@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -24,23 +25,44 @@ func BenchmarkRead(b *testing.B) {
 	who := s.login(b, stack.RoleAdmin)
 	var id int64
 	require.NoError(b, s.owner(b).QueryRow(b.Context(), "SELECT min(order_id) FROM sale_order_line").Scan(&id))
-	for name, query := range map[string]reader.Query{
-		"one":  {Model: "sale.order", Profile: reader.Classic(), Preset: preset, One: true, ID: id},
-		"page": {Model: "sale.order", Profile: reader.Classic(), Preset: preset, Limit: 20, Order: "id"},
-	} {
-		b.Run(name, func(b *testing.B) {
-			require.NoError(b, drain(b.Context(), s, who, query)) // fills the caches
-			b.ReportAllocs()
-			for b.Loop() {
-				require.NoError(b, drain(b.Context(), s, who, query))
-			}
-		})
+	b.Run("one", func(b *testing.B) {
+		benchmarkRead(b, s.reader, who, reader.Query{Model: "sale.order", Profile: reader.Classic(), Preset: preset, One: true, ID: id})
+	})
+}
+
+// BenchmarkPage measures pages of 50,000 cloned orders with Example #3's tree, by one statement and level by level.
+func BenchmarkPage(b *testing.B) {
+	s := shared(b, "19.0").fork(b)
+	_, err := s.Clone(b.Context(), stack.Sizes{Orders: clonedOrders, Lines: 4, Partners: clonedOrders * 2 / 5})
+	require.NoError(b, err)
+	preset := example3Preset(b, s)
+	who := s.login(b, stack.RoleAdmin)
+	whole, layered := s.renderers()
+	for _, limit := range []int64{1, 4, 8, 16, 80, 1000, 5000} {
+		for _, form := range []struct {
+			name   string
+			reader *reader.Reader
+		}{{"whole", whole}, {"layers", layered}} {
+			b.Run(fmt.Sprintf("%d/%s", limit, form.name), func(b *testing.B) {
+				benchmarkRead(b, form.reader, who, reader.Query{Model: "sale.order", Profile: reader.Classic(), Preset: preset, Limit: limit, Order: "id desc"})
+			})
+		}
+	}
+}
+
+// benchmarkRead measures a read, once it is prepared.
+func benchmarkRead(b *testing.B, r *reader.Reader, who auth.Credentials, q reader.Query) {
+	b.Helper()
+	require.NoError(b, drain(b.Context(), r, who, q))
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, drain(b.Context(), r, who, q))
 	}
 }
 
 // drain reads an answer to its end.
-func drain(ctx context.Context, s *stand, who auth.Credentials, q reader.Query) error {
-	result, err := s.reader.Read(ctx, who, q)
+func drain(ctx context.Context, r *reader.Reader, who auth.Credentials, q reader.Query) error {
+	result, err := r.Read(ctx, who, q)
 	if err != nil {
 		return err
 	}

@@ -116,6 +116,27 @@ func TestPortionsLeft(t *testing.T) {
 	require.Equal(t, before, backend(), "the connection is not kept")
 }
 
+// Ensure a transaction that its last statements end needs nothing more, and that one of these failing ends it too.
+func TestPortionsLast(t *testing.T) {
+	pool := onePool(t, false)
+	for _, last := range []pg.Statement{numbers(1, 0), {SQL: "SELECT 1 / 0"}} {
+		pipeline, err := pool.TransactionFor(t.Context(), statements(numbers(2, 0)))
+		require.NoError(t, err)
+		_, end := take(t, pipeline)
+		require.ErrorIs(t, end, io.EOF)
+		require.NoError(t, pipeline.SendLast(last))
+		if _, err = pipeline.Row(); err != nil {
+			pipeline.Fail(err)
+		} else {
+			require.NoError(t, pipeline.Close())
+		}
+		// What the transaction has set for itself is gone with it.
+		got, err := columns(t.Context(), pool, "SELECT current_setting('plan_cache_mode')")
+		require.NoError(t, err)
+		require.Equal(t, []string{"auto"}, got, "the transaction goes on")
+	}
+}
+
 // Ensure a statement that is asked for in portions has no more time than one that is not.
 func TestPortionsLate(t *testing.T) {
 	pool, err := pg.Open(t.Context(), pg.Config{DSN: shared(t, versions()[0]).DSN, MaxConns: 1, StatementTimeout: 50 * time.Millisecond})

@@ -42,6 +42,7 @@ type Pipeline struct {
 	snapshot *Snapshot
 	// transaction is set where the pipeline has begun one, which Close ends.
 	transaction bool
+	open        bool      // there is a transaction, as the server told last
 	generic     bool      // its statements are planned for any parameters
 	begun       time.Time // when it was sent
 }
@@ -161,10 +162,13 @@ func (p *Pipeline) receive() (pgproto3.BackendMessage, error) {
 			p.parsing[0].parsed, p.parsing = true, p.parsing[1:]
 		}
 	case *pgproto3.ReadyForQuery:
-		p.ended = true
+		p.ended, p.open = true, message.TxStatus != idle
 	}
 	return message, nil
 }
+
+// idle is how the server tells that there is no transaction.
+const idle = 'I'
 
 // failure tells why the connection failed: because the caller's context ended, if it has.
 func (p *Pipeline) failure(err error) error {
@@ -186,8 +190,7 @@ func (p *Pipeline) Close() error {
 			first = err
 		}
 	}
-	if p.transaction && !p.broken {
-		p.transaction = false
+	if p.transaction && p.open && !p.broken {
 		if err := p.end(); err != nil && first == nil {
 			first = err
 		}

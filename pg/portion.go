@@ -59,6 +59,17 @@ func (p *Pipeline) Send(statements ...Statement) error {
 	return nil
 }
 
+// SendLast is Send of statements after which nothing else will be asked for: the transaction ends with them, which
+// spares the round trip that Close would end it with.
+func (p *Pipeline) SendLast(statements ...Statement) error {
+	if p.transaction {
+		statements = append(statements, commit)
+	}
+	return p.Send(statements...)
+}
+
+var commit = Statement{SQL: "COMMIT"}
+
 // More asks for so many more rows of the statement that was asked for a portion of, once all that was sent
 // since has been read.
 func (p *Pipeline) More(rows int) error {
@@ -88,7 +99,7 @@ func (p *Pipeline) end() error {
 	if err := p.ready(); err != nil {
 		return err
 	}
-	if err := p.queue([]Statement{{SQL: "COMMIT"}}); err != nil {
+	if err := p.queue([]Statement{commit}); err != nil {
 		return err
 	}
 	for !p.ended {

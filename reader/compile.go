@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	sq "github.com/Masterminds/squirrel"
@@ -26,7 +27,8 @@ type statement struct {
 	// of layers found; 0: not known.
 	size atomic.Int64
 	// limit is the most rows that there can be; 0: not known.
-	limit int64
+	limit   int64
+	shelves sync.Pool // of *shelf
 	// parameters and countParameters are args and countArgs, encoded once for all runs.
 	parameters, countParameters [][]byte
 	byID                        bool // the first argument is the root record's id, to be set for each read

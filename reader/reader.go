@@ -428,7 +428,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 	}
 	source := &rowSource{pipeline: pipeline, statement: prepared.statement, limit: prepared.plan.Limit}
 	if source.statement.layer != nil {
-		source.shelf = &shelf{parts: map[*part]*rows{}}
+		source.shelf = source.statement.takeShelf()
 	}
 	if err := source.peek(ctx); err != nil {
 		return nil, err

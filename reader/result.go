@@ -100,7 +100,7 @@ func (s *rowSource) next(context.Context) ([]byte, error) {
 	case s.ahead:
 		s.ahead = false
 		return s.held, s.heldErr
-	case s.shelf != nil && s.statement.parted:
+	case s.statement.parted:
 		return s.nextOfPortion()
 	}
 	row, flags, err := s.row()
@@ -162,7 +162,12 @@ func (s *rowSource) keep(keys [][]byte) {
 }
 
 func (s *rowSource) close() error {
-	if !s.ended && !s.idle() && (s.limit == 0 || s.read < s.limit) {
+	idle := s.idle()
+	if s.shelf != nil {
+		s.statement.giveShelf(s.shelf)
+		s.shelf = nil
+	}
+	if !s.ended && !idle && (s.limit == 0 || s.read < s.limit) {
 		// Rather than read the rest of an answer that nobody wants, the connection is given up.
 		s.pipeline.Abandon()
 		return nil

@@ -58,6 +58,27 @@ const (
 	gapBytes     = 150 // of a gap and what it leads to, besides the text
 )
 
+// shelfBytes bounds the shelves that are kept for other reads.
+const shelfBytes = 2 * portionBytes
+
+// takeShelf returns an empty shelf for rows of the statement, one of an earlier read if there is one.
+func (s *statement) takeShelf() *shelf {
+	if kept, ok := s.shelves.Get().(*shelf); ok {
+		return kept
+	}
+	return &shelf{parts: map[*part]*rows{}}
+}
+
+// giveShelf takes back a shelf whose documents are not needed any more.
+func (s *statement) giveShelf(used *shelf) {
+	if cap(used.text)+cap(used.out)+gapBytes*cap(used.gaps) > shelfBytes {
+		return
+	}
+	used.clear()
+	used.wanted, used.started, used.idle = nil, false, false
+	s.shelves.Put(used)
+}
+
 // portion is how many root records of about size bytes are read at a time.
 func portion(size int64) int {
 	if size == 0 {
@@ -116,12 +137,13 @@ func (s *shelf) clear() {
 	s.text, s.gaps, s.roots, s.at = s.text[:0], s.gaps[:0], s.roots[:0], 0
 	for _, of := range s.parts {
 		clear(of.byKey)
-		of.all = of.all[:1]
+		of.all, of.keys = of.all[:1], of.keys[:0]
 	}
 }
 
-// gather reads what is nested in the records on the shelf, level by level: all parts of one level in one round trip.
-func (s *shelf) gather(pipeline *pg.Pipeline) error {
+// gather reads what is nested in the records on the shelf, level by level: all parts of one level in one round trip. last
+// tells that nothing else will be read.
+func (s *shelf) gather(pipeline *pg.Pipeline, last bool) error {
 	for len(s.wanted) > 0 {
 		parts := s.wanted
 		s.wanted = nil
@@ -135,7 +157,11 @@ func (s *shelf) gather(pipeline *pg.Pipeline) error {
 			}
 			of.keys = of.keys[:0]
 		}
-		if err := pipeline.Send(statements...); err != nil {
+		send := pipeline.Send
+		if last && !slices.ContainsFunc(parts, func(p *part) bool { return len(p.parts()) > 0 }) {
+			send = pipeline.SendLast
+		}
+		if err := send(statements...); err != nil {
 			return err
 		}
 		for _, p := range parts {
@@ -288,7 +314,7 @@ func (s *rowSource) nextPortion() error {
 		}
 		shelf.roots = append(shelf.roots, r)
 	}
-	if err := shelf.gather(s.pipeline); err != nil {
+	if err := shelf.gather(s.pipeline, s.ended); err != nil {
 		return err
 	}
 	shelf.idle = true
