@@ -208,7 +208,10 @@ func (x comparison) falsyCompare() (sq.Sqlizer, error) {
 		}
 	case string:
 		text, ok := constant.(string)
-		if !ok || !x.compiler.catalogue.Features.ModernDomains {
+		rewritten := x.field.Type == schema.HTML || x.field.Translate == schema.TranslatedTerms
+		if !ok || !x.compiler.catalogue.Features.ModernDomains || rewritten && text != "" {
+			// Odoo compares with what it would store of the text: HTML that is sanitized, and terms in their
+			// language (Odoo 19.0: odoo/orm/fields.py, _condition_to_sql, and fields_textual.py, convert_to_cache).
 			return nil, x.unclear()
 		}
 		if text != "" {

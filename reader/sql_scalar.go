@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	sq "github.com/Masterminds/squirrel"
 
@@ -84,8 +85,11 @@ func (x comparison) like() (sq.Sqlizer, error) {
 	if err := checkPattern(text); err != nil {
 		return nil, err
 	}
-	if !strings.Contains(x.op, "=") {
+	switch {
+	case !strings.Contains(x.op, "="):
 		text = "%" + text + "%"
+	case !features.ModernDomains && x.cuts(text):
+		return nil, x.unclear()
 	}
 	left, right := x.value.sql, "?::text"
 	if !textColumn(x.value.typ) {
@@ -154,7 +158,7 @@ func (x comparison) operands(values []any) (cast string, args any, err error) {
 		texts := make([]string, 0, len(values))
 		for _, v := range values {
 			s, ok := v.(string)
-			if !ok {
+			if !ok || x.cuts(s) {
 				return "", nil, x.unclear()
 			}
 			texts = append(texts, s)
@@ -162,6 +166,12 @@ func (x comparison) operands(values []any) (cast string, args any, err error) {
 		return "text", texts, nil
 	}
 	return "", nil, x.unclear()
+}
+
+// cuts reports whether Odoo compares with a shorter text than it is given: with as much as a field of a
+// limited size holds (Odoo 14.0: odoo/fields.py, Char; 19.0: odoo/orm/fields_textual.py, BaseString).
+func (x comparison) cuts(text string) bool {
+	return x.field.Size > 0 && utf8.RuneCountInString(text) > x.field.Size
 }
 
 // withinDigits reports whether a number is known to be what Odoo rounds it to: where the field's digits are

@@ -196,6 +196,8 @@ type Field struct {
 	ColumnType string
 	// NotNull tells that the column is declared NOT NULL.
 	NotNull bool
+	// Size is the most characters that a char field holds, 0 where nothing bounds it.
+	Size int
 
 	Comodel    string // of relational fields
 	Inverse    string // of one2many: the field of the comodel that points back

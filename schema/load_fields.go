@@ -12,7 +12,7 @@ func (l *loader) readFields() error {
 			coalesce(store, false), coalesce(relation, ''), coalesce(relation_field, ''),
 			coalesce(relation_table, ''), coalesce(column1, ''), coalesce(column2, ''), coalesce(related, ''),
 			`+translate+`, `+l.flag("ir_model_fields", "company_dependent")+`, coalesce(selectable, false),
-			state = 'manual', coalesce(required, false), coalesce(readonly, false)
+			state = 'manual', coalesce(required, false), coalesce(readonly, false), coalesce(size, 0)
 		FROM ir_model_fields`)
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func (l *loader) readFields() error {
 		)
 		if err := rows.Scan(&id, &modelID, &f.Name, &f.Label, &f.Type, &f.Stored, &f.Comodel, &f.Inverse,
 			&f.RelTable, &f.RelColumn1, &f.RelColumn2, &related, &translated, &f.CompanyDependent,
-			&f.Searchable, &f.Manual, &f.Required, &f.ReadOnly); err != nil {
+			&f.Searchable, &f.Manual, &f.Required, &f.ReadOnly, &f.Size); err != nil {
 			return err
 		}
 		if f.Model = l.byID[modelID]; f.Model == nil {

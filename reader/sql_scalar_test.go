@@ -1,0 +1,49 @@
+package reader
+
+import (
+	"testing"
+
+	"lateral/schema"
+)
+
+// Ensure texts that Odoo compares with something else than it is given are its own business: what is longer
+// than the field, and in 19.0, where they are ordered, HTML and texts that are translated term by term.
+func TestRewrittenTexts(t *testing.T) {
+	for text, test := range map[string]struct {
+		condition       []any
+		modern, classic bool // it is compiled
+	}{
+		"as long":             {[]any{"name", "=", "äöü"}, true, true},
+		"longer":              {[]any{"name", "=", "abcd"}, false, false},
+		"one of several":      {[]any{"name", "not in", []any{"a", "abcd"}}, false, false},
+		"ordered":             {[]any{"name", "<", "abcd"}, false, false},
+		"a longer pattern":    {[]any{"name", "ilike", "abcd"}, true, true},
+		"a whole pattern":     {[]any{"name", "=like", "abc%"}, true, false},
+		"equal HTML":          {[]any{"note", "=", "x"}, true, true},
+		"ordered HTML":        {[]any{"note", "<", "x"}, false, true},
+		"HTML after nothing":  {[]any{"note", ">", ""}, true, true},
+		"ordered terms":       {[]any{"body", ">=", "x"}, false, true},
+		"equal terms":         {[]any{"body", "!=", "x"}, true, true},
+		"ordered plain texts": {[]any{"memo", ">=", "x"}, true, true},
+	} {
+		for series, compiled := range map[string]bool{"19.0": test.modern, "14.0": test.classic} {
+			f := fixtureAccess{catalogue: fixture(series)}
+			order := f.catalogue.Model("order")
+			order.Fields["name"].Size = 3
+			for name, typ := range map[string]schema.FieldType{"note": schema.HTML, "body": schema.Text, "memo": schema.Text} {
+				order.Fields[name] = &schema.Field{Name: name, Type: typ, Stored: true, Column: name, ColumnType: "text", Model: order}
+			}
+			order.Fields["body"].Translate = schema.TranslatedTerms
+			if f.catalogue.Features.JSONTranslations {
+				order.Fields["body"].ColumnType = "jsonb"
+			}
+			plan, made, err := compileQuery(t, f, Query{Model: "order", Filters: []any{test.condition}, Profile: Typed()}, Context{})
+			if _, ok := delegated(err); err != nil && !ok {
+				t.Fatalf("%s, %s: %v", text, series, err)
+			}
+			if got := made != nil && plan.Delegate == ""; got != compiled {
+				t.Errorf("%s, %s: compiled %t, %v", text, series, got, err)
+			}
+		}
+	}
+}
