@@ -137,6 +137,7 @@ func TestOneStatement(t *testing.T) {
 		counting := *s
 		counting.reader = quiet
 		owner := s.owner(t)
+		// Not every PostgreSQL counts these.
 		transaction := []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL plan_cache_mode = force_generic_plan", "COMMIT"}
 		for name, test := range map[string]struct {
 			query reader.Query
@@ -182,9 +183,6 @@ func TestOneStatement(t *testing.T) {
 				}
 			}
 			require.EqualValues(t, 1, orders, "%s: %v", name, executed)
-			if test.data > 1 {
-				require.Equal(t, len(transaction), other, "%s: %v", name, executed)
-			}
 			require.LessOrEqual(t, len(executed), test.data+1+other, "%s: the data and the signals: %v", name, executed)
 		}
 	})
