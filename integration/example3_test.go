@@ -144,7 +144,7 @@ func TestOneStatement(t *testing.T) {
 			data  int // statements of the data, at most: one that nothing leads to is not sent
 		}{
 			"read one":   {reader.Query{Model: "sale.order", Profile: reader.Classic(), Preset: preset, One: true, ID: ids[0]}, 1},
-			"short page": {reader.Query{Model: "sale.order", Profile: reader.Classic(), Preset: preset, Limit: 5}, 1},
+			"short page": {reader.Query{Model: "sale.order", Profile: reader.Classic(), Preset: preset, Limit: 3}, 1},
 			"read all":   {reader.Query{Model: "sale.order", Profile: reader.Classic(), Preset: preset, Limit: 15}, 1 + relations(preset.ReadAll)},
 		} {
 			query := test.query

@@ -41,7 +41,7 @@ type Deps struct {
 }
 
 // DefaultLayersFrom is the length of a page from which rendering it level by level was found to be faster.
-const DefaultLayersFrom = 8
+const DefaultLayersFrom = 4
 
 // Presets knows the presets in force. It must be quick and is asked for every read.
 type Presets interface {
