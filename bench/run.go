@@ -1,5 +1,6 @@
 // Package bench measures lateral beside its peers, on one machine, in one run, on one database: Odoo's own web client calls,
-// the usual integration over XML-RPC, and PostgreSQL itself running the identical statement, which is the ceiling.
+// the usual integration over XML-RPC, and PostgreSQL itself running the read as one statement, which is the ceiling of what
+// lateral reads by that statement, and what pages that it renders level by level are measured by.
 package bench
 
 import (

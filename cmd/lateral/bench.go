@@ -27,7 +27,7 @@ func benchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure lateral beside Odoo's own reads and beside PostgreSQL itself",
 		Long: "Bring up a real PostgreSQL and a real Odoo 19.0, clone orders, and let lateral, Odoo's web_read, a client of\n" +
-			"Odoo's XML-RPC and pgbench, with the statement that lateral sends, make the same reads in turn. Answers are\n" +
+			"Odoo's XML-RPC and pgbench, with the read as one statement, make the same reads in turn. Answers are\n" +
 			"compared before anything is timed. Prints a table and writes bench.json and bench.html.",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
