@@ -174,7 +174,6 @@ func (s *shelf) gather(pipeline *pg.Pipeline, last bool) error {
 }
 
 func (s *shelf) gatherPart(pipeline *pg.Pipeline, p *part) error {
-	of := s.parts[p]
 	for {
 		row, err := pipeline.Row()
 		if errors.Is(err, io.EOF) {
@@ -193,22 +192,31 @@ func (s *shelf) gatherPart(pipeline *pg.Pipeline, p *part) error {
 				return err
 			}
 		}
-		r, err := s.add(&p.layer, row[1:], flags)
-		if err != nil {
+		if err := s.place(p, key, row[1:], flags); err != nil {
 			return err
 		}
-		n := len(of.all)
-		of.all = append(of.all, r)
-		g := of.byKey[key]
-		if g.count == 0 {
-			g.first = n
-		} else {
-			of.all[g.last].next = n
-		}
-		g.last = n
-		g.count++
-		of.byKey[key] = g
 	}
+}
+
+// place puts a record of a part behind those of the same key.
+func (s *shelf) place(p *part, key int64, row [][]byte, flags int64) error {
+	r, err := s.add(&p.layer, row, flags)
+	if err != nil {
+		return err
+	}
+	of := s.parts[p]
+	n := len(of.all)
+	of.all = append(of.all, r)
+	g := of.byKey[key]
+	if g.count == 0 {
+		g.first = n
+	} else {
+		of.all[g.last].next = n
+	}
+	g.last = n
+	g.count++
+	of.byKey[key] = g
+	return nil
 }
 
 // document puts a record together with all that is nested in it, and returns its flags too.
