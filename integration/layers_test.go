@@ -19,7 +19,7 @@ import (
 )
 
 // layersReads is how many reads TestLayers makes of a version, unless LATERAL_LAYERS_READS says otherwise.
-const layersReads = 1500
+const layersReads = 700
 
 // TestLayers makes random reads of all models as six users twice, each page by one statement and rendered
 // level by level: both answer the same, byte by byte, and refuse the same. What they answer is

@@ -71,6 +71,7 @@ func fixture(series string) *schema.Catalogue {
 		column("price", schema.Float, "numeric"), column("weight", schema.Float, "float8"), column("day", schema.Date, "date"),
 		to(column("term_id", schema.Many2one, "int4"), "term"),
 		&schema.Field{Name: "total", Type: schema.Monetary, Related: []string{"order_id", "amount"}, Searchable: true})
+	line.Fields["order_id"].Indexed = true
 	order := model("order", "sale_order", "date desc, id desc",
 		column("name", schema.Char, "varchar"), column("date", schema.Datetime, "timestamp"), column("state", schema.Selection, "varchar"),
 		column("amount", schema.Monetary, "numeric"), column("done", schema.Boolean, "bool"), column("origin", schema.Reference, "varchar"),

@@ -133,7 +133,12 @@ func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error)
 	if err != nil {
 		return fragment{}, err
 	}
-	where = append([]string{key + " = ANY(" + keys + ")"}, where...)
+	among := " = ANY(" + keys + ")"
+	if inverse := lines.model.Field(f.Inverse); f.Type == schema.One2many && !inverse.Indexed {
+		// PostgreSQL would compare each row of the table with each key.
+		among = " IN (SELECT unnest(" + keys + "))"
+	}
+	where = append([]string{key + among}, where...)
 	selected, flags, hidden := []string{lines.alias + ".id"}, "", ""
 	p.columns = []column{{}}
 	if n.Sub != nil {

@@ -196,6 +196,8 @@ type Field struct {
 	ColumnType string
 	// NotNull tells that the column is declared NOT NULL.
 	NotNull bool
+	// Indexed tells that an index of the table begins with the column.
+	Indexed bool
 	// Size is the most characters that a char field holds, 0 where nothing bounds it.
 	Size int
 

@@ -17,12 +17,15 @@ type column struct {
 	typeName string
 	notNull  bool
 	denied   bool // the role may not read it
+	indexed  bool // an index begins with it
 }
 
 // readTables reads all relations of the current schema with their columns.
 func (l *loader) readTables() error {
 	rows, err := l.q.Query(l.ctx, `SELECT c.relname::text, c.relkind IN ('v', 'm'), p.readable,
 			array_agg(a.attname::text), array_agg(t.typname::text), array_agg(a.attnotnull),
+			array_agg(EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum
+				AND (i.indpred IS NULL OR pg_get_expr(i.indpred, c.oid) = '(' || quote_ident(a.attname) || ' IS NOT NULL)'))),
 			CASE WHEN p.readable THEN '{}' ELSE
 				array_agg(NOT has_column_privilege(c.oid, a.attnum, 'SELECT')) END
 		FROM pg_class c
@@ -42,8 +45,9 @@ func (l *loader) readTables() error {
 			isView          bool
 			names, types    []string
 			notNull, denied []bool
+			indexed         []bool
 		)
-		if err := rows.Scan(&t.name, &isView, &t.readable, &names, &types, &notNull, &denied); err != nil {
+		if err := rows.Scan(&t.name, &isView, &t.readable, &names, &types, &notNull, &indexed, &denied); err != nil {
 			return err
 		}
 		if isView {
@@ -51,7 +55,7 @@ func (l *loader) readTables() error {
 		}
 		t.columns = make(map[string]column, len(names))
 		for i, name := range names {
-			t.columns[name] = column{typeName: types[i], notNull: notNull[i], denied: !t.readable && denied[i]}
+			t.columns[name] = column{typeName: types[i], notNull: notNull[i], indexed: indexed[i], denied: !t.readable && denied[i]}
 		}
 		l.tables[t.name] = t
 	}
@@ -166,7 +170,7 @@ func (l *loader) bindColumns(m *Model) {
 		found, ok := t.columns[f.Name]
 		switch {
 		case ok:
-			f.Column, f.ColumnType, f.NotNull = f.Name, found.typeName, found.notNull
+			f.Column, f.ColumnType, f.NotNull, f.Indexed = f.Name, found.typeName, found.notNull, found.indexed
 			if found.denied {
 				f.Static.Python = "the database role may not read its column"
 			}
