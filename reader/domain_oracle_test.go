@@ -240,7 +240,7 @@ func (o domainOracle) classicScalar(f *schema.Field, stored any, op string, v an
 			return negative, !exact
 		}
 		return matches(stored, op, v.(string)) != negative, true
-	case missing, noValue(v) && !f.Type.Numeric():
+	case missing, noValue(v) && (!f.Type.Numeric() || f.Name == "id"):
 		// Nothing is before or after NULL.
 		return false, true
 	case noValue(v):

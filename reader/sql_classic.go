@@ -22,8 +22,9 @@ func (x comparison) classic() (sq.Sqlizer, error) {
 		if none(operand) {
 			return sqlTrue, nil
 		}
-		if x.field.Translate == schema.TranslatedWhole && !x.compiler.catalogue.Features.JSONTranslations {
-			// Odoo writes the operator into the statement as it is, which PostgreSQL refuses.
+		if isList(operand) || x.field.Translate == schema.TranslatedWhole && !x.compiler.catalogue.Features.JSONTranslations {
+			// Odoo compares with the list as if it were a constant, and writes the operator into the statement as it
+			// is where the field is translated, which PostgreSQL refuses.
 			return nil, x.unclear()
 		}
 		x.op = "="
@@ -64,6 +65,9 @@ func (x comparison) classicNone() (sq.Sqlizer, error) {
 	case "<", ">", "<=", ">=":
 	default:
 		return nil, x.unclear()
+	}
+	if x.field.Name == "id" {
+		return sqlFalse, nil
 	}
 	switch x.field.Type {
 	case schema.Integer, schema.Float, schema.Monetary:
@@ -244,7 +248,8 @@ func (x comparison) classicCompare() (sq.Sqlizer, error) {
 			constant = constant.(string) + clock
 		}
 	case schema.Many2one:
-		if x.op != "=" && x.op != "!=" {
+		if x.op != "=" && x.op != "!=" || constant == int64(0) {
+			// Of an id of 0 Odoo makes NULL, which nothing is unequal to.
 			return nil, x.unclear()
 		}
 	}

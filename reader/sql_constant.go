@@ -155,7 +155,7 @@ func constantLeaf(f *schema.Field, d schema.Condition) truth {
 	case d.Op == "=?" && !truthy(d.Value):
 		return always
 	case (d.Op == "child_of" || d.Op == "parent_of") && d.Value == false:
-		if !searches(f) {
+		if !searches(f) && (f.Name == "id" || f.Type.Relational()) {
 			return never
 		}
 	case strings.HasSuffix(d.Op, "like") && !strings.Contains(d.Op, "=") && !truthy(d.Value) && !f.Type.Relational():

@@ -142,6 +142,11 @@ var plainTypes = map[schema.FieldType]string{
 	schema.Date: "date", schema.Datetime: "timestamp", schema.Many2one: "int4",
 }
 
+// zeroes are the values of the types that have one where they have none.
+var zeroes = map[schema.FieldType]string{
+	schema.Boolean: "false", schema.Integer: "0", schema.Float: "0", schema.Monetary: "0",
+}
+
 // companyValue returns a company-dependent field's value for the principal's company
 // (Odoo 19.0: odoo/orm/fields.py, to_sql; odoo/orm/fields_relational.py, Many2one.to_sql).
 func (t table) companyValue(f *schema.Field) (value, error) {
@@ -154,6 +159,9 @@ func (t table) companyValue(f *schema.Field) (value, error) {
 	sql := t.column(f.Column) + "->" + company
 	if fallback, ok := c.fallback(f); ok {
 		sql = "coalesce(" + sql + ", " + c.arg(fallback) + "::jsonb)"
+	} else if zero := zeroes[f.Type]; zero != "" && c.catalogue.Features.ModernDomains {
+		// The default is no value, which is a value of these types: records are ordered by it.
+		sql = "coalesce(" + sql + ", '" + zero + "'::jsonb)"
 	}
 	switch f.Type {
 	case schema.Boolean, schema.Integer, schema.Float, schema.Monetary:

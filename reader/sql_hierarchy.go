@@ -14,6 +14,9 @@ import (
 func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlizer, error) {
 	c := t.scope.c
 	modern := c.catalogue.Features.ModernDomains
+	if f.Name != "id" && !f.Type.Relational() {
+		return nil, delegate("%s on the %s %s.%s", d.Op, f.Type, t.model.Name, f.Name)
+	}
 	if !modern && !m.super {
 		// Up to 18.0 parts of the walk run with the user's rights.
 		return nil, delegate("%s on %s.%s", d.Op, t.model.Name, f.Name)

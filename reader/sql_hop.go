@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"slices"
 	"strings"
 
 	sq "github.com/Masterminds/squirrel"
@@ -330,6 +331,10 @@ func (t table) x2manyCondition(f *schema.Field, d schema.Condition, m mode) (sq.
 	ids, empty, err := recordIDs(values)
 	if err != nil {
 		return nil, delegate("%s.%s: %v", t.model.Name, f.Name, err)
+	}
+	if slices.Contains(ids, 0) || slices.Contains(values, nil) {
+		// To Odoo 19.0 an id of 0 is False, and to 14.0 None is an id.
+		return nil, delegate("%s.%s is compared with what is no id", t.model.Name, f.Name)
 	}
 	if !t.scope.c.catalogue.Features.ModernDomains {
 		switch {

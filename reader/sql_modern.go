@@ -42,7 +42,7 @@ func (x comparison) modern() (sq.Sqlizer, error) {
 	case "<", ">", "<=", ">=":
 		return x.modernCompare()
 	}
-	if strings.HasSuffix(x.op, "like") {
+	if strings.HasSuffix(x.op, "like") && x.field.Type != schema.Boolean {
 		return x.modernLike()
 	}
 	return nil, x.unclear()
@@ -72,6 +72,10 @@ func (x comparison) modernIn() (sq.Sqlizer, error) {
 		if none(v) {
 			withNull = true
 			continue
+		}
+		if x.field.Type == schema.Many2one && zero {
+			// Of an id of 0 Odoo makes NULL, which nothing is unequal to.
+			return nil, x.unclear()
 		}
 		if x.field.Type == schema.Date {
 			if date, err := parseDate(v); err != nil || !date.dateOnly {

@@ -47,7 +47,8 @@ func (t table) scalarCondition(f *schema.Field, d schema.Condition) (sq.Sqlizer,
 // binaryCondition knows only whether there is content
 // (Odoo 19.0: odoo/orm/fields_binary.py; 14.0: odoo/osv/expression.py, parse).
 func (t table) binaryCondition(f *schema.Field, d schema.Condition) (sq.Sqlizer, error) {
-	if !f.Attachment || (d.Op != "=" && d.Op != "!=") || truthy(d.Value) || isList(d.Value) {
+	if !f.Attachment || (d.Op != "=" && d.Op != "!=") || truthy(d.Value) || isList(d.Value) ||
+		t.scope.c.catalogue.Features.ModernDomains && !none(d.Value) {
 		return nil, delegate("%s on the binary %s.%s", d.Op, t.model.Name, f.Name)
 	}
 	in := "NOT IN"

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"strings"
 	"testing"
 
 	"lateral/schema"
@@ -44,6 +45,22 @@ func TestRewrittenTexts(t *testing.T) {
 			if got := made != nil && plan.Delegate == ""; got != compiled {
 				t.Errorf("%s, %s: compiled %t, %v", text, series, got, err)
 			}
+		}
+	}
+}
+
+// Ensure records without a number for the company are ordered as 19.0 does, by the number's default.
+func TestOrderByCompanyNumbers(t *testing.T) {
+	for typ, expression := range map[schema.FieldType]string{
+		schema.Float: `(nullif(coalesce(a1."cost"->'1', '0'::jsonb), 'null'::jsonb))::float8`,
+		schema.Char:  `((a1."cost"->'1')->>0)::varchar`,
+	} {
+		f := fixtureAccess{catalogue: fixture("19.0")}
+		order := f.catalogue.Model("order")
+		order.Fields["cost"] = &schema.Field{Name: "cost", Type: typ, Stored: true, CompanyDependent: true, Column: "cost", ColumnType: "jsonb", Model: order}
+		_, made, err := compileQuery(t, f, Query{Model: "order", Order: "cost desc", Profile: Typed()}, Context{})
+		if err != nil || !strings.Contains(made.sql, "\nORDER BY "+expression+" DESC") {
+			t.Errorf("%s: %v\n%s", typ, err, made.sql)
 		}
 	}
 }
