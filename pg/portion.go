@@ -46,7 +46,7 @@ func (p *Pipeline) Send(statements ...Statement) error {
 	if err := p.ready(); err != nil {
 		return err
 	}
-	if !p.transaction || p.generic {
+	if !p.transaction || p.generic || !p.wire.plansOnce {
 		return p.queue(statements)
 	}
 	p.generic = true

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -21,6 +22,9 @@ type wire struct {
 	count    int64
 	tick     int64
 	session  Session
+	// plansOnce tells that the server can be told to plan statements once for all parameters, as it can
+	// since PostgreSQL 12.
+	plansOnce bool
 
 	parse   pgproto3.Parse
 	bind    pgproto3.Bind
@@ -43,6 +47,9 @@ func wireOf(conn *pgconn.PgConn, unnamed bool) *wire {
 		return known
 	}
 	w := &wire{frontend: conn.Frontend(), unnamed: unnamed, names: map[string]*named{}}
+	major, _, _ := strings.Cut(conn.ParameterStatus("server_version"), ".")
+	n, err := strconv.Atoi(major)
+	w.plansOnce = err == nil && n >= 12
 	conn.CustomData()[wireKey] = w
 	return w
 }
