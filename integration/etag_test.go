@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"lateral/integration/stack"
 )
 
@@ -80,4 +82,82 @@ func TestTagsUnderWrites(t *testing.T) {
 	if unchanged.Load() == 0 || changed.Load() < last/2 {
 		t.Errorf("%d unchanged and %d changed answers", unchanged.Load(), changed.Load())
 	}
+}
+
+// Ensure an answer that the client has is told as such without being read while nothing is written, on 19.0, and never once
+// anything is: by Odoo or past it, to the record or to one behind it, to a right or to the user.
+func TestTagsWithoutReading(t *testing.T) {
+	s := shared(t, "19.0").fork(t)
+	v := s.serve(t, nil, "LATERAL_DATABASE_MAX_CONNS=2")
+	v.login(t, s.User(stack.RoleDemo).Login, s.User(stack.RoleDemo).Password)
+	demo := v.token
+	token, admin, owner := v.admin(t, s), s.login(t, stack.RoleAdmin), s.owner(t)
+	parent := s.call(t, admin, "res.partner", "create", []any{map[string]any{"name": "parent"}}, nil)
+	id := s.call(t, admin, "res.partner", "create", []any{map[string]any{"name": "tags", "parent_id": parent}}, nil)
+	paths := []string{
+		fmt.Sprintf("/v2/res.partner/%v?exclude_fields=*&include_fields=[('id'),('name'),('parent_id',('name',))]", id),
+		fmt.Sprintf("/v2/res.partner?filters=[('id','=',%v)]&exclude_fields=*&include_fields=[('id'),('name'),('parent_id',('name',))]", id),
+	}
+	executed := func() (n int64) {
+		err := owner.QueryRow(t.Context(), `SELECT coalesce(sum(s.calls), 0) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+			WHERE d.datname = current_database() AND s.query LIKE '%"res_partner"%' AND s.query LIKE '%"name"%' AND s.query NOT LIKE '%pg_stat_statements%'`).Scan(&n)
+		require.NoError(t, err)
+		return n
+	}
+	// calm asks until nothing of the record is read to answer.
+	calm := func(path, tag string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+			before := executed()
+			for range 5 {
+				got := v.send("GET", path, token, "", "If-None-Match", tag)
+				require.Equal(t, 304, got.status, "%s: %s", path, got.body)
+				require.Equal(t, tag, got.header.Get("ETag"))
+			}
+			if executed() == before {
+				return
+			}
+		}
+		t.Fatalf("%s: it is read however often it is asked for", path)
+	}
+	read := func(path string) (tag, body string) {
+		t.Helper()
+		got := v.send("GET", path, token, "")
+		require.Equal(t, 200, got.status, "%s", got.body)
+		return got.header.Get("ETag"), string(got.body)
+	}
+	for _, path := range paths {
+		for n, change := range []func(){
+			func() { s.call(t, admin, "res.partner", "write", []any{[]any{id}, map[string]any{"name": "by Odoo"}}, nil) },
+			func() {
+				_, err := owner.Exec(t.Context(), "UPDATE res_partner SET name = 'past it ' || $2 WHERE id = $1", id, path)
+				require.NoError(t, err)
+			},
+			func() {
+				s.call(t, admin, "res.partner", "write", []any{[]any{parent}, map[string]any{"name": fmt.Sprint("behind it ", len(path))}}, nil)
+			},
+		} {
+			tag, body := read(path)
+			calm(path, tag)
+			change()
+			got := v.send("GET", path, token, "", "If-None-Match", tag)
+			require.Equal(t, 200, got.status, "change %d of %s is not seen", n, path)
+			require.NotEqual(t, body, string(got.body))
+		}
+		// Another user, and another form of the same, are other answers.
+		tag, _ := read(path)
+		calm(path, tag)
+		other := v.send("GET", path, demo, "", "If-None-Match", `W/"`+"x"+`"`)
+		require.Equal(t, 200, other.status)
+		if path == paths[1] {
+			other = v.send("GET", path+"&format=ndjson", token, "", "If-None-Match", tag)
+			require.Equal(t, 200, other.status, "%s", other.body)
+		}
+	}
+	tag, _ := read(paths[0])
+	calm(paths[0], tag)
+	_, err := owner.Exec(t.Context(), "DELETE FROM res_partner WHERE id = $1", id)
+	require.NoError(t, err)
+	got := v.send("GET", paths[0], token, "", "If-None-Match", tag)
+	require.Equal(t, 404, got.status, "%s", got.body)
 }

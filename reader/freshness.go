@@ -20,6 +20,8 @@ type seen struct {
 	snapshot string
 	signals  schema.Signals
 	times    int // reads in a row that saw the snapshot
+	// tags are those of answers made of the snapshot.
+	tags map[answerKey]string
 }
 
 // snapshotText is what PostgreSQL tells of a snapshot: its bounds and what is in progress between them.
@@ -52,6 +54,8 @@ func brief(q Query) bool { return q.One || q.Limit > 0 && q.Limit <= wholePage }
 type signalReading struct {
 	session *pg.Session
 	calm    bool
+	// unchanged is the tag of the answer if the snapshot is the same; "": the answer is read with it.
+	unchanged string
 }
 
 // read returns the signals. It fails with errRestless where they have to be read after all.

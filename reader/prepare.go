@@ -25,6 +25,7 @@ type prepared struct {
 	path      string
 	reason    string
 	files     bool // documents may hold marks of files
+	lasting   bool // the answer stays the same for as long as nothing is written in the database
 	// preset is kept because the cache tells presets apart by their addresses.
 	preset *schema.Preset
 }
@@ -79,6 +80,7 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 			made.path = PathHybrid
 		}
 		made.files = made.files && made.statement.marksFiles()
+		made.lasting = lasts(c, made)
 	}
 	return made, nil
 }

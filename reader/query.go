@@ -46,6 +46,9 @@ type Query struct {
 	Keyset bool
 	After  string
 
+	// Asker lets the answer be one that the client has, see Result.Unchanged; nil: it has to be read.
+	Asker *Asker
+
 	whole bool // by one statement, whatever the length of the page
 
 	from *position // what After says

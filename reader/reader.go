@@ -117,7 +117,7 @@ var errStale = errors.New("the catalogue or the principal is out of date")
 // closed.
 func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
 	result, err := r.read(ctx, who, q)
-	if err == nil && r.shadow != nil && !q.Keyset && !result.Estimated {
+	if err == nil && r.shadow != nil && !q.Keyset && !result.Estimated && result.Unchanged == "" {
 		q.Preset = result.Preset
 		r.shadow.watch(who, q, result)
 	}
@@ -350,7 +350,7 @@ func (r *Reader) renewTo(ctx context.Context, s schema.Signals) error {
 // throughSQL runs a prepared statement in one round trip with the signals, so that both are of one
 // snapshot: where a signal has moved, what was prepared is not to be trusted.
 func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
-	result, err := r.run(ctx, from, c, p, prepared, q, brief(q))
+	result, err := r.run(ctx, from, c, p, prepared, q, brief(q) || q.Asker != nil)
 	if errors.Is(err, errRestless) {
 		result, err = r.run(ctx, from, c, p, prepared, q, false)
 	}
@@ -361,6 +361,9 @@ func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Creden
 		return nil, err
 	}
 	s := prepared.statement
+	if result.Unchanged != "" {
+		return result, nil
+	}
 	result.seal = q.seal
 	if len(s.spliced) > 0 || prepared.files {
 		rows := result.rows
@@ -381,10 +384,16 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 	}
 	pipeline, err := send(ctx, func(session *pg.Session) []pg.Statement {
 		reading = signalReading{session: session, calm: mayBeCalm && calm(session)}
+		if mayBeCalm {
+			reading.unchanged = q.known(session, prepared)
+		}
 		batch := make([]pg.Statement, 1, 3)
 		batch[0].SQL = prepared.signals
 		if reading.calm {
 			batch[0].SQL = "SELECT " + snapshotText
+		}
+		if reading.unchanged != "" {
+			return batch
 		}
 		if s := prepared.statement; s.count != "" {
 			batch = append(batch, pg.Statement{SQL: s.count, Parameters: s.countParameters})
@@ -402,6 +411,8 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		}
 	case err != nil:
 		pipeline.Fail(err)
+	default:
+		result.remember = q.remember(reading.session, prepared)
 	}
 	return result, err
 }
@@ -421,6 +432,10 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 		return nil, &movedError{signals: s}
 	}
 	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1, plan: prepared.plan}
+	if reading.unchanged != "" {
+		result.Unchanged, result.source = reading.unchanged, nothing{pipeline}
+		return result, nil
+	}
 	if prepared.statement.count != "" {
 		if err := readCount(pipeline, prepared.statement, result); err != nil {
 			return nil, err

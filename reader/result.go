@@ -30,8 +30,13 @@ type Result struct {
 	// Preset is the preset that the records are read with, nil without one.
 	Preset *schema.Preset
 
-	source source
-	plan   *Plan
+	// Unchanged is the tag of an answer that the query's Asker has and that this one would be: there are no
+	// records then. It is empty where the answer was read.
+	Unchanged string
+
+	source   source
+	remember func(tag string) // nil: it is of no use
+	plan     *Plan
 	rows   *rowSource // of a read through SQL
 	seal   *sealer    // of a page by key; nil: it is none
 }
@@ -63,6 +68,13 @@ func (r *Result) Cursor() (cursor string, asked bool, err error) {
 	}
 	cursor, err = r.seal.seal(&position{binding: r.rows.statement.binding, values: r.rows.last})
 	return cursor, true, classify(err)
+}
+
+// Remember notes the tag of the whole answer, once all of it has been read and before Close, for askers who have it.
+func (r *Result) Remember(tag string) {
+	if r.remember != nil {
+		r.remember(tag)
+	}
 }
 
 // Close ends the read, finished or not.

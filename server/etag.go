@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"lateral/reader"
 )
 
 // askAgain tells caches that what one user may see, another may not, and not for ever: each use is to be
@@ -17,13 +19,37 @@ func (x *exchange) askAgain() {
 }
 
 // tag gives an answer all of which is there the tag of its body, and takes the body back where the client has it.
-// The tag is made of nothing but the bytes that would be sent: an answer is only called unchanged after it was
-// read, so that what is called so is never out of date. It is a weak one, since a content coding may follow.
-func (x *exchange) tag() {
+// The tag is made of nothing but the bytes that would be sent. It is a weak one, since a content coding may follow.
+func (x *exchange) tag(rows Rows) {
 	sum := sha256.Sum256(x.ctx.Response.Body())
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	x.ctx.Response.Header.Set("ETag", "W/"+tag)
+	rows.Remember(tag)
 	x.unchanged(tag)
+}
+
+// known answers where the reader knows that the client has the answer, and reports whether it does.
+func (x *exchange) known(rows Rows) bool {
+	tag := rows.Unchanged()
+	if tag == "" {
+		return false
+	}
+	x.ctx.Response.Header.Set("ETag", "W/"+tag)
+	return x.unchanged(tag)
+}
+
+// asker tells the reader which answers the client has, nil where it names none. What the reader knows to be unchanged
+// without reading it is answered like what was read and is the same.
+func (x *exchange) asker() *reader.Asker {
+	header := string(x.ctx.Request.Header.Peek("If-None-Match"))
+	if header == "" || strings.TrimSpace(header) == "*" {
+		return nil
+	}
+	request := &x.ctx.Request
+	return &reader.Asker{
+		Asks: string(request.URI().FullURI()) + "\x00" + string(request.Body()),
+		Has:  func(tag string) bool { return matches(header, tag) },
+	}
 }
 
 // unchanged reports whether the client has what the tag is of, and answers so then: 304, without a body.

@@ -45,3 +45,36 @@ func TestTags(t *testing.T) {
 		t.Errorf("a read that fails behind its record: %d %v", torn.status, torn.header)
 	}
 }
+
+// Ensure an answer that the reader knows to be unchanged is told as such without records, that the reader is told what the
+// client has and in which form it asks, and that it gets the tag of what it has read.
+func TestKnownTags(t *testing.T) {
+	h := setup(t, nil)
+	h.reader.docs = []string{`{"id": 1}`}
+	for _, path := range []string{"/api/res.partner/1", "/v2/res.partner?limit=80", "/v2/res.partner?format=ndjson"} {
+		h.reader.unchanged, h.reader.remembered = "", nil
+		first := h.do("GET", path, "")
+		if tag := first.header.Get("ETag"); len(h.reader.remembered) != 1 || tag != "W/"+h.reader.remembered[0] {
+			t.Errorf("%s: the reader remembers %v of %s", path, h.reader.remembered, tag)
+		}
+		if h.reader.query(t).Asker != nil {
+			t.Errorf("%s: nothing was said of an answer", path)
+		}
+		h.reader.unchanged = `"abc"`
+		got := h.do("GET", path, "", "If-None-Match", `W/"abc"`)
+		if got.status != 304 || got.body != "" || got.header.Get("ETag") != `W/"abc"` || got.header.Get("X-Read-Path") != "direct" {
+			t.Errorf("%s: %d %q %v", path, got.status, got.body, got.header)
+		}
+		asker := h.reader.query(t).Asker
+		if asker == nil || !strings.Contains(asker.Asks, path[:8]) || !asker.Has(`"abc"`) || asker.Has(`"x"`) {
+			t.Errorf("%s: asker %+v", path, asker)
+		}
+		h.reader.unchanged = ""
+		if h.do("GET", path, "", "If-None-Match", "*"); h.reader.query(t).Asker != nil {
+			t.Errorf("%s: any answer will do for *, which is none", path)
+		}
+	}
+	if closed := h.reader.closed.Load(); closed != 9 {
+		t.Errorf("%d of 9 reads were ended", closed)
+	}
+}

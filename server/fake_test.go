@@ -45,6 +45,8 @@ type fakeReader struct {
 	total  int64
 	cursor string
 	closed atomic.Int64
+	unchanged  string   // the tag of an answer that is not read
+	remembered []string // tags of answers
 }
 
 func (f *fakeReader) Read(ctx context.Context, _ auth.Credentials, q reader.Query) (Rows, error) {
@@ -134,6 +136,10 @@ func (r *fakeRows) Preset() *schema.Preset { return r.reader.preset }
 func (r *fakeRows) Columns() []reader.Column { return r.reader.columns }
 
 func (r *fakeRows) Total() (int64, bool) { return r.reader.total, r.counted }
+
+func (r *fakeRows) Unchanged() string { return r.reader.unchanged }
+
+func (r *fakeRows) Remember(tag string) { r.reader.remembered = append(r.reader.remembered, tag) }
 
 func (r *fakeRows) Estimated() bool { return r.estimated }
 

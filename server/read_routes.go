@@ -24,6 +24,11 @@ func (s *Server) readAll(x *exchange) {
 		x.fail(err)
 		return
 	}
+	if x.known(rows) {
+		defer end.cancel()
+		defer rows.Close()
+		return
+	}
 	x.sendPage(rows, end, format)
 }
 
@@ -37,6 +42,9 @@ func (s *Server) readOne(x *exchange) {
 	}
 	defer end.cancel()
 	defer rows.Close()
+	if x.known(rows) {
+		return
+	}
 	doc, err := rows.Next(end.ctx)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -52,7 +60,7 @@ func (s *Server) readOne(x *exchange) {
 		x.fail(endedBy(end.ctx, err))
 		return
 	}
-	x.tag()
+	x.tag(rows)
 }
 
 // startRead checks a read in the order of the contract – token, model, id, work – and starts it.
@@ -72,6 +80,7 @@ func (s *Server) startRead(x *exchange, operation string, query func(params) (re
 	if err != nil {
 		return nil, nil, x.afterModel(err)
 	}
+	q.Asker = x.asker()
 	end := x.work()
 	rows, err := s.deps.Reader.Read(end.ctx, who, q)
 	if err != nil {

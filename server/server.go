@@ -49,6 +49,10 @@ type Rows interface {
 	Total() (n int64, asked bool)
 	// Estimated reports whether Total is PostgreSQL's estimate.
 	Estimated() bool
+	// Unchanged is the tag of the answer where the client has it and nothing was read; empty otherwise.
+	Unchanged() string
+	// Remember notes the tag of the whole answer, before Close, for clients who have it.
+	Remember(tag string)
 	// Cursor is the place of the page that follows, once all of this one has been read, empty where this is
 	// the last. It reports whether the query asked for pages by key.
 	Cursor() (cursor string, asked bool, err error)
@@ -139,6 +143,8 @@ func (r resultRows) ReadPath() string { return r.Path }
 func (r resultRows) Preset() *schema.Preset { return r.Result.Preset }
 
 func (r resultRows) Estimated() bool { return r.Result.Estimated }
+
+func (r resultRows) Unchanged() string { return r.Result.Unchanged }
 
 func (r resultRows) Total() (int64, bool) { return r.Result.Total, r.Result.Total >= 0 }
 

@@ -117,7 +117,7 @@ func (p *page) sendWhole() {
 	response.SetBodyString(before)
 	response.AppendBody(p.pending)
 	response.AppendBodyString(after)
-	p.x.tag()
+	p.x.tag(p.rows)
 }
 
 // Read is not used: fasthttp writes streams that can write themselves with WriteTo.
