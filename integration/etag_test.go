@@ -128,7 +128,9 @@ func TestTagsWithoutReading(t *testing.T) {
 	}
 	for _, path := range paths {
 		for n, change := range []func(){
-			func() { s.call(t, admin, "res.partner", "write", []any{[]any{id}, map[string]any{"name": "by Odoo"}}, nil) },
+			func() {
+				s.call(t, admin, "res.partner", "write", []any{[]any{id}, map[string]any{"name": "by Odoo"}}, nil)
+			},
 			func() {
 				_, err := owner.Exec(t.Context(), "UPDATE res_partner SET name = 'past it ' || $2 WHERE id = $1", id, path)
 				require.NoError(t, err)

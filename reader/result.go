@@ -37,8 +37,8 @@ type Result struct {
 	source   source
 	remember func(tag string) // nil: it is of no use
 	plan     *Plan
-	rows   *rowSource // of a read through SQL
-	seal   *sealer    // of a page by key; nil: it is none
+	rows     *rowSource // of a read through SQL
+	seal     *sealer    // of a page by key; nil: it is none
 }
 
 // source yields documents; io.EOF ends it. A document is valid until the next call.

@@ -42,9 +42,9 @@ type fakeReader struct {
 
 	columns []reader.Column
 
-	total  int64
-	cursor string
-	closed atomic.Int64
+	total      int64
+	cursor     string
+	closed     atomic.Int64
 	unchanged  string   // the tag of an answer that is not read
 	remembered []string // tags of answers
 }
