@@ -8,7 +8,7 @@ import (
 )
 
 // Ensure texts that Odoo compares with something else than it is given are its own business: what is longer
-// than the field, and in 19.0, where they are ordered, HTML and texts that are translated term by term.
+// than the field, HTML before 19.0 and, where they are ordered, HTML and texts translated term by term in 19.0.
 func TestRewrittenTexts(t *testing.T) {
 	for text, test := range map[string]struct {
 		condition       []any
@@ -20,8 +20,11 @@ func TestRewrittenTexts(t *testing.T) {
 		"ordered":             {[]any{"name", "<", "abcd"}, false, false},
 		"a longer pattern":    {[]any{"name", "ilike", "abcd"}, true, true},
 		"a whole pattern":     {[]any{"name", "=like", "abc%"}, true, false},
-		"equal HTML":          {[]any{"note", "=", "x"}, true, true},
-		"ordered HTML":        {[]any{"note", "<", "x"}, false, true},
+		"equal HTML":          {[]any{"note", "=", "x"}, true, false},
+		"ordered HTML":        {[]any{"note", "<", "x"}, false, false},
+		"HTML within":         {[]any{"note", "ilike", "x"}, true, true},
+		"whole HTML":          {[]any{"note", "=ilike", "x"}, true, false},
+		"a pattern of digits": {[]any{"amount", "=like", "5"}, true, false},
 		"HTML after nothing":  {[]any{"note", ">", ""}, true, true},
 		"ordered terms":       {[]any{"body", ">=", "x"}, false, true},
 		"equal terms":         {[]any{"body", "!=", "x"}, true, true},
