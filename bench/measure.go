@@ -12,10 +12,14 @@ const (
 	peerLateral = "lateral"
 	peerCeiling = "pgbench"
 	peerWeb     = "web_read"
+	peerPlain   = "web_read, plain"
 	peerLevels  = "xmlrpc"
 )
 
-var peers = []string{peerLateral, peerCeiling, peerWeb, peerLevels}
+var peers = []string{peerLateral, peerCeiling, peerWeb, peerPlain, peerLevels}
+
+// ofOdoo reports whether a peer is one of Odoo's, a turn of which may take as long as all the others together.
+func ofOdoo(peer string) bool { return peer != peerLateral && peer != peerCeiling }
 
 // measure compares the peers on one workload: first their answers, then, in rounds in which each has its turn, their speed.
 func (b *bench) measure(ctx context.Context, w workload) error {
@@ -44,6 +48,9 @@ func (b *bench) measure(ctx context.Context, w workload) error {
 		peerWeb: func() (float64, error) {
 			return b.turn(ctx, comparedClients, func() client { return newWebClient(b.Stack, b.users[w.Role], w, next) })
 		},
+		peerPlain: func() (float64, error) {
+			return b.turn(ctx, comparedClients, func() client { return newWebClient(b.Stack, b.users[w.Role], w, next).plain() })
+		},
 		peerLevels: func() (float64, error) {
 			return b.turn(ctx, comparedClients, func() client {
 				return &levelClient{odoo: b.Odoo, who: b.users[w.Role], workload: w, comodels: b.comodels(w.Model, w.Tree), next: next}
@@ -53,8 +60,8 @@ func (b *bench) measure(ctx context.Context, w workload) error {
 	for round := range b.Rounds {
 		b.say("%s: round %d of %d", w.Title, round+1, b.Rounds)
 		for _, name := range peers {
-			if w.Slow && round > 0 && (name == peerWeb || name == peerLevels) {
-				continue // one turn of Odoo's takes as long as all the others together
+			if w.Slow && round > 0 && ofOdoo(name) {
+				continue
 			}
 			written, err := b.beside(ctx, w, func() error {
 				rate, err := turns[name]()

@@ -23,13 +23,21 @@ type webClient struct {
 	password string
 	workload workload
 	next     func() read
+	// named tells Odoo in a header which database is meant, which spares it a list of all databases for every call.
+	named bool
 }
 
 func newWebClient(odoo *stack.Stack, who auth.Credentials, w workload, next func() read) *webClient {
 	return &webClient{
 		http: &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1}},
-		url:  odoo.OdooURL + "/jsonrpc", database: odoo.Database, uid: who.UID, password: who.Secret, workload: w, next: next,
+		url:  odoo.OdooURL + "/jsonrpc", database: odoo.Database, uid: who.UID, password: who.Secret, workload: w, next: next, named: true,
 	}
+}
+
+// plain makes the client one that knows nothing of the header, as clients of /jsonrpc commonly are.
+func (c *webClient) plain() *webClient {
+	c.named = false
+	return c
 }
 
 func (c *webClient) do(ctx context.Context) error {
@@ -65,8 +73,9 @@ func (c *webClient) read(ctx context.Context, r read) (json.RawMessage, error) {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	// Spares Odoo a list of all databases for every call.
-	request.Header.Set("X-Odoo-Database", c.database)
+	if c.named {
+		request.Header.Set("X-Odoo-Database", c.database)
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("odoo: %w", err)

@@ -144,8 +144,8 @@ func (r *Result) ratio(peer string) float64 {
 }
 
 func (r *Result) line() string {
-	return fmt.Sprintf("%.4g/s, %.2f of the ceiling, %.3g × web_read, %.3g × XML-RPC, %s CPU",
-		r.Peers[peerLateral].Median, r.ratio(peerCeiling), r.ratio(peerWeb), r.ratio(peerLevels), microseconds(r.CPU))
+	return fmt.Sprintf("%.4g/s, %.2f of the ceiling, %.3g × web_read (%.3g × a plain one), %.3g × XML-RPC, %s CPU",
+		r.Peers[peerLateral].Median, r.ratio(peerCeiling), r.ratio(peerWeb), r.ratio(peerPlain), r.ratio(peerLevels), microseconds(r.CPU))
 }
 
 func microseconds(d time.Duration) string {
@@ -172,12 +172,12 @@ func (r *Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %d cores, %s, PostgreSQL %s, Odoo %s (%s), commit %s\n%d orders with %d lines, %d partners; medians of %d rounds of %.0f s, %d clients\n\n",
 		r.Machine.CPU, r.Machine.Cores, r.Machine.Go, r.Machine.Postgres, r.Machine.Odoo, r.Machine.Provider, r.Machine.Commit,
 		r.Orders, r.Lines, r.Partners, r.Rounds, r.Seconds, comparedClients)
-	row("read", "lateral/s", "±", "pgbench/s", "of it", "web_read/s", "times", "XML-RPC/s", "times", "CPU lateral", "CPU PostgreSQL")
+	row("read", "lateral/s", "±", "pgbench/s", "of it", "web_read/s", "times", "plain/s", "times", "XML-RPC/s", "times", "CPU lateral", "CPU PostgreSQL")
 	for i := range r.Results {
 		v := &r.Results[i]
 		row(v.Title, number(v.Peers[peerLateral].Median), fmt.Sprintf("%.0f%%", 100*v.Peers[peerLateral].spread()),
 			number(v.Peers[peerCeiling].Median), fmt.Sprintf("%.2f", v.ratio(peerCeiling)),
-			number(v.Peers[peerWeb].Median), number(v.ratio(peerWeb)), number(v.Peers[peerLevels].Median), number(v.ratio(peerLevels)),
+			number(v.Peers[peerWeb].Median), number(v.ratio(peerWeb)), number(v.Peers[peerPlain].Median), number(v.ratio(peerPlain)), number(v.Peers[peerLevels].Median), number(v.ratio(peerLevels)),
 			microseconds(v.CPU), microseconds(v.PostgresCPU))
 	}
 	fmt.Fprintln(table)

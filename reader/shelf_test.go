@@ -92,3 +92,34 @@ func TestPortion(t *testing.T) {
 		}
 	}
 }
+
+// Ensure a shelf that is used again needs no more memory for a page than it has.
+func TestShelfAllocations(t *testing.T) {
+	nested := &part{shape: Objects, layer: layer{columns: []column{{lead: `{"n":`, as: asProse}, {lead: `,"x":`, as: asNumeral}}, tail: "}"}}
+	root := layer{columns: []column{{lead: `{"id":`}, {lead: `,"r":`, part: nested}}, tail: "}"}
+	s := (&statement{}).takeShelf()
+	row, line := [][]byte{[]byte("7"), []byte("70")}, [][]byte{[]byte("text"), []byte("12.50")}
+	page := func() {
+		s.clear()
+		for range 80 {
+			r, err := s.add(&root, row, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.roots = append(s.roots, r)
+		}
+		s.wanted = s.wanted[:0]
+		for range 4 {
+			if err := s.place(nested, 70, line, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range s.roots {
+			s.out, _ = s.document(s.out[:0], &s.roots[i])
+		}
+	}
+	page()
+	if allocs := testing.AllocsPerRun(20, page); allocs > 0 {
+		t.Errorf("%v allocations for a page", allocs)
+	}
+}
