@@ -25,13 +25,13 @@ func (w *writer) contentPath(m *Model, path string) {
 		object{"name": "field", "in": "path", "required": true, "description": "A binary field.", "schema": object{"type": "string", "enum": names}},
 		ref("parameters", "context"),
 		object{"name": "Range", "in": "header", "description": "One range of bytes.", "schema": object{"type": "string"}},
-		object{"name": "If-None-Match", "in": "header", "description": "An ETag of before.", "schema": object{"type": "string"}},
+		ref("parameters", "if_none_match"),
 	}
 	responses := get["responses"].(object)
 	bytes := object{"*/*": object{"schema": object{"type": "string", "contentMediaType": "application/octet-stream"}}}
 	responses["200"] = object{"description": "The content itself.", "content": bytes}
 	responses["206"] = object{"description": "The part of the content that was asked for.", "content": bytes}
-	responses["304"] = object{"description": "The client has it already."}
+	responses["304"] = unchanged
 	w.paths[path+"/{id}/{field}/content"] = object{"get": get}
 }
 

@@ -32,6 +32,9 @@ func parameters(typed bool) object {
 			"name": "Idempotency-Key", "in": "header", "description": "Made up by the client for this one request: sent again with it, the request gets the first answer and is not run again.",
 			"schema": object{"type": "string", "minLength": 1, "maxLength": 255},
 		},
+		"if_none_match": object{
+			"name": "If-None-Match", "in": "header", "description": "The ETag of an answer that the client has.", "schema": object{"type": "string"},
+		},
 		"method": object{
 			"name": "method", "in": "path", "required": true, "description": "A public method of the model.",
 			"schema": object{"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"},
@@ -43,6 +46,9 @@ func parameters(typed bool) object {
 	}
 	return all
 }
+
+// unchanged is the answer to a client that has it.
+var unchanged = object{"description": "The client has it already."}
 
 // failures are the statuses, classic and typed, that operations can fail with beside those that all
 // share, by the keys of a preset's success codes.
@@ -62,7 +68,7 @@ var commonFailures = []int{400, 401, 404, 413, 429, 500, 501, 503, 504}
 func (w *writer) modelPaths(m *Model) {
 	name := m.name()
 	path := w.in.Base + "/" + m.path()
-	reading := []string{"include_fields", "exclude_fields", "context"}
+	reading := []string{"include_fields", "exclude_fields", "context", "if_none_match"}
 	all := append([]string{"filters", "order", "offset", "limit", "after", "format", "spreadsheet"}, reading...)
 	if w.in.Typed {
 		all = append(all, "count")
@@ -76,6 +82,9 @@ func (w *writer) modelPaths(m *Model) {
 		return object{"count": 1, "results": []any{record}}
 	})
 	readOne := w.operation(m, "read_one", "Read one", append([]string{"record", "search_field"}, reading...), ref("schemas", name))
+	for _, read := range []object{readAll, readOne} {
+		read["responses"].(object)["304"] = unchanged
+	}
 	example(readOne, m.ReadOne, func(record json.RawMessage) any { return record })
 
 	create := w.operation(m, "create_one", "Create one", []string{"idempotency_key"}, ref("schemas", name+".created"))
