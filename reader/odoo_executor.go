@@ -248,15 +248,15 @@ func (r *odooRun) chunkValues(ctx context.Context, level *Level, nodes []*Node, 
 		values[id] = make([][]byte, len(nodes))
 	}
 	for i, n := range nodes {
-		if err := r.column(ctx, n, join(path, n.Key), rows, func(id recordID, text []byte) { values[id][i] = text }); err != nil {
+		if err := r.column(ctx, n, join(path, n.Key), ids, rows, func(id recordID, text []byte) { values[id][i] = text }); err != nil {
 			return nil, err
 		}
 	}
 	return values, nil
 }
 
-// column writes one field of all rows.
-func (r *odooRun) column(ctx context.Context, n *Node, path string, rows map[recordID]map[string]any, set func(id recordID, text []byte)) error {
+// column writes one field of all rows, of which ids is the order.
+func (r *odooRun) column(ctx context.Context, n *Node, path string, ids []recordID, rows map[recordID]map[string]any, set func(id recordID, text []byte)) error {
 	sub := sub(n)
 	if sub == nil {
 		for id, row := range rows {
@@ -271,19 +271,23 @@ func (r *odooRun) column(ctx context.Context, n *Node, path string, rows map[rec
 
 	targets := make(map[recordID][]recordID, len(rows))
 	var all []recordID
-	for id, row := range rows {
-		ids, err := targetsOf(n, row[n.Field.Name])
+	for _, id := range ids {
+		row, ok := rows[id]
+		if !ok {
+			continue
+		}
+		behind, err := targetsOf(n, row[n.Field.Name])
 		if err != nil {
 			return at(err, path, n.Field.Name)
 		}
-		if n.Shape == SingleObject && len(ids) > 1 {
+		if n.Shape == SingleObject && len(behind) > 1 {
 			return &Error{
 				Kind: NotSingle, Field: n.Field.Name, Path: path,
-				Message: fmt.Sprintf("the field %s is asked for as one record, and there are %d", path, len(ids)),
+				Message: fmt.Sprintf("the field %s is asked for as one record, and there are %d", path, len(behind)),
 			}
 		}
-		targets[id] = ids
-		all = append(all, ids...)
+		targets[id] = behind
+		all = append(all, behind...)
 	}
 	if n.Shape == NamedID {
 		var err error

@@ -87,20 +87,15 @@ func (s *splicer) fill(ctx context.Context, documents [][]byte) error {
 			source := s.sources[m.source]
 			w := wanted[source.level]
 			if w == nil {
-				w = &wantedLevel{ids: map[int64]bool{}}
+				w = &wantedLevel{seen: map[int64]bool{}}
 				wanted[source.level] = w
 			}
 			w.add(source.node, m.id)
 		}
 	}
 	for level, w := range wanted {
-		ids := make([]int64, 0, len(w.ids))
-		for id := range w.ids {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
 		var err error
-		if w.values, err = s.odoo.render(ctx, s.who, s.plan, level, w.nodes, ids); err != nil {
+		if w.values, err = s.odoo.render(ctx, s.who, s.plan, level, w.nodes, w.ids); err != nil {
 			return err
 		}
 	}
@@ -131,13 +126,20 @@ func (s *splicer) fill(ctx context.Context, documents [][]byte) error {
 
 // wantedLevel is what is to be fetched from Odoo of one level's records.
 type wantedLevel struct {
-	nodes  []*Node
-	ids    map[int64]bool
+	nodes []*Node
+	// ids are in the order in which the documents name them. Odoo is asked in that order, since what a compute
+	// method gives a record may depend on those before it (14.0: addons/stock/models/stock_orderpoint.py,
+	// _compute_allowed_location_ids).
+	ids    []int64
+	seen   map[int64]bool
 	values map[int64][][]byte
 }
 
 func (w *wantedLevel) add(n *Node, id int64) {
-	w.ids[id] = true
+	if !w.seen[id] {
+		w.seen[id] = true
+		w.ids = append(w.ids, id)
+	}
 	if !slices.Contains(w.nodes, n) {
 		w.nodes = append(w.nodes, n)
 	}

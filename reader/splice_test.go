@@ -51,7 +51,7 @@ func FuzzSpots(f *testing.F) {
 }
 
 // Ensure computed values and files take the place of their marks, that one call fetches a level's
-// fields, and that a record that has vanished has none.
+// fields, of the records in the order of the documents, and that a record that has vanished has none.
 func TestFill(t *testing.T) {
 	w := newWorld()
 	level := w.level("order", &Node{Key: "name"}, &Node{Key: "total"})
@@ -70,23 +70,23 @@ func TestFill(t *testing.T) {
 	}
 	mark := func(body string) string { return spliceMark + body + spliceEnd }
 	documents := [][]byte{
-		[]byte(`{"n":` + mark("c0:1") + `,"t":` + mark("c1:1") + `}`),
-		[]byte(`{"plain":1}`),
 		[]byte(`[` + mark("c1:77") + `,` + mark("f"+name) + `,` + mark("fab/"+strings.Repeat("cd", 20)) + `]`),
+		[]byte(`{"plain":1}`),
+		[]byte(`{"n":` + mark("c0:1") + `,"t":` + mark("c1:1") + `}`),
 	}
 	if err := s.fill(context.Background(), documents); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		`{"n":"S1","t":7.0}`, `{"plain":1}`,
 		`[null,"` + base64.StdEncoding.EncodeToString([]byte("content")) + `",null]`,
+		`{"plain":1}`, `{"n":"S1","t":7.0}`,
 	}
 	for i, document := range documents {
 		if string(document) != want[i] {
 			t.Errorf("got %s, want %s", document, want[i])
 		}
 	}
-	if len(w.odoo.calls) != 1 {
+	if len(w.odoo.calls) != 1 || !strings.Contains(w.odoo.calls[0], "[77 1]") {
 		t.Errorf("got calls %q", w.odoo.calls)
 	}
 }
