@@ -121,8 +121,12 @@ func (t table) constantCondition(d schema.Condition) (truth, error) {
 			return undecided, nil
 		}
 		result, err := (table{scope: t.scope, model: comodel, alias: t.alias}).constant(sub)
-		if result != never || err != nil {
+		switch {
+		case result != never || err != nil:
 			return undecided, err
+		case searches(f):
+			// What replaces the condition comes before what is behind the field is looked at, and may fail.
+			return undecided, delegate("%s", lateConstant)
 		}
 		return truthBool(d.Op == "not any"), nil
 	}

@@ -42,6 +42,24 @@ func TestSettledBeforeRefusal(t *testing.T) {
 	}
 }
 
+// Ensure a condition behind a field that is searched by a method of its own settles nothing: the method comes first.
+func TestNotSettledBehindSearch(t *testing.T) {
+	for stored, left := range map[bool]bool{true: false, false: true} {
+		catalogue := fixture("19.0")
+		partner := catalogue.Model("order").Fields["partner_id"]
+		partner.Stored = stored
+		if !stored {
+			partner.Column, partner.Related, partner.Searchable = "", []string{"user_id", "partner_id"}, true
+		}
+		_, _, err := compileQuery(t, fixtureAccess{catalogue: catalogue}, Query{
+			Model: "order", Filters: []any{[]any{"partner_id.id", "=", false}}, Include: []any{"id"}, Profile: Typed(),
+		}, Context{})
+		if _, got := delegated(err); got != left || !got && err != nil {
+			t.Errorf("stored %t: %v", stored, err)
+		}
+	}
+}
+
 // Ensure a related field that has to be of a value settles a domain as the field it leads to does.
 func TestSettledByRelatedField(t *testing.T) {
 	catalogue := fixture("19.0")

@@ -26,6 +26,8 @@ func TestRewrittenTexts(t *testing.T) {
 		"whole HTML":          {[]any{"note", "=ilike", "x"}, true, false},
 		"a pattern of digits": {[]any{"amount", "=like", "5"}, true, false},
 		"HTML after nothing":  {[]any{"note", ">", ""}, true, true},
+		"HTML among nothings": {[]any{"note", "in", []any{"", false}}, true, true},
+		"translated HTML":     {[]any{"page", "in", []any{"", false}}, true, false},
 		"ordered terms":       {[]any{"body", ">=", "x"}, false, true},
 		"equal terms":         {[]any{"body", "!=", "x"}, true, true},
 		"ordered plain texts": {[]any{"memo", ">=", "x"}, true, true},
@@ -34,12 +36,14 @@ func TestRewrittenTexts(t *testing.T) {
 			f := fixtureAccess{catalogue: fixture(series)}
 			order := f.catalogue.Model("order")
 			order.Fields["name"].Size = 3
-			for name, typ := range map[string]schema.FieldType{"note": schema.HTML, "body": schema.Text, "memo": schema.Text} {
+			for name, typ := range map[string]schema.FieldType{"note": schema.HTML, "body": schema.Text, "memo": schema.Text, "page": schema.HTML} {
 				order.Fields[name] = &schema.Field{Name: name, Type: typ, Stored: true, Column: name, ColumnType: "text", Model: order}
 			}
-			order.Fields["body"].Translate = schema.TranslatedTerms
-			if f.catalogue.Features.JSONTranslations {
-				order.Fields["body"].ColumnType = "jsonb"
+			for _, name := range []string{"body", "page"} {
+				order.Fields[name].Translate = schema.TranslatedTerms
+				if f.catalogue.Features.JSONTranslations {
+					order.Fields[name].ColumnType = "jsonb"
+				}
 			}
 			plan, made, err := compileQuery(t, f, Query{Model: "order", Filters: []any{test.condition}, Profile: Typed()}, Context{})
 			if _, ok := delegated(err); err != nil && !ok {
