@@ -60,7 +60,9 @@ func (s *service) start(ctx context.Context, executable string, odoo *stack.Stac
 	s.command.Env = append(s.command.Env,
 		"LATERAL_LISTEN="+address, "LATERAL_DATABASE_DSN="+odoo.DSN, fmt.Sprintf("LATERAL_DATABASE_MAX_CONNS=%d", conns),
 		"LATERAL_ODOO_URL="+odoo.OdooURL, "LATERAL_ODOO_DATABASE="+odoo.Database,
-		"LATERAL_FILESTORE="+odoo.Filestore, "LATERAL_PRESETS="+s.folder, "LATERAL_LOG_ACCESS=false")
+		"LATERAL_FILESTORE="+odoo.Filestore, "LATERAL_PRESETS="+s.folder, "LATERAL_LOG_ACCESS=false",
+		// A run takes longer than a token lives.
+		"LATERAL_ACCESS_TOKEN_EXPIRES_IN=0")
 	log := &tail{}
 	s.command.Stderr = log
 	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
