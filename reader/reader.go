@@ -350,7 +350,7 @@ func (r *Reader) renewTo(ctx context.Context, s schema.Signals) error {
 // throughSQL runs a prepared statement in one round trip with the signals, so that both are of one
 // snapshot: where a signal has moved, what was prepared is not to be trusted.
 func (r *Reader) throughSQL(ctx context.Context, from pipeliner, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, prepared *prepared, q Query) (*Result, error) {
-	result, err := r.run(ctx, from, c, p, prepared, q, brief(q) || q.Asker != nil)
+	result, err := r.run(ctx, from, c, p, prepared, q, true)
 	if errors.Is(err, errRestless) {
 		result, err = r.run(ctx, from, c, p, prepared, q, false)
 	}
@@ -383,9 +383,11 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		send = from.TransactionFor
 	}
 	pipeline, err := send(ctx, func(session *pg.Session) []pg.Statement {
-		reading = signalReading{session: session, calm: mayBeCalm && calm(session)}
+		reading = signalReading{session: session}
 		if mayBeCalm {
+			// Where the snapshot is another one, what was read is thrown away: at most a short answer.
 			reading.unchanged = q.known(session, prepared)
+			reading.calm = reading.unchanged != "" || brief(q) && calm(session)
 		}
 		batch := make([]pg.Statement, 1, 3)
 		batch[0].SQL = prepared.signals
