@@ -20,6 +20,9 @@ import (
 type statement struct {
 	sql  string
 	args []any
+	// witnessed is sql with one column more, the last, that tells the snapshot; empty where the snapshot tells nothing of
+	// Odoo's signals.
+	witnessed string
 	// layer is what Go makes documents of; nil: they are finished. parted tells that it has parts.
 	layer  *layer
 	parted bool
@@ -89,6 +92,13 @@ func (s *statement) of(q Query) pg.Statement {
 	if n := portion(s.size.Load()); s.parted && (s.limit == 0 || s.limit > int64(n)) {
 		sent.Portion = n
 	}
+	return sent
+}
+
+// witness is the statement for a query of its shape, with the snapshot that it saw as its last column.
+func (s *statement) witness(q Query) pg.Statement {
+	sent := s.with(q)
+	sent.SQL = s.witnessed
 	return sent
 }
 
@@ -168,7 +178,12 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 	result := &statement{}
 	if q.Count {
 		result.estimated = q.Estimate && (open || len(listOf(q.Filters)) == 0)
-		result.count, result.countArgs = prune(page.selectWhere(countHead(result.estimated), conditions), c.args)
+		if result.estimated {
+			result.count, result.countArgs = c.complete(page.selectWhere("SELECT", conditions))
+			result.count = "EXPLAIN (FORMAT JSON) " + result.count
+		} else {
+			result.count, result.countArgs = c.complete(page.selectWhere("SELECT count(*)", conditions))
+		}
 	}
 	order, err := page.order(p.Order, nil, c.userMode())
 	if err != nil {
@@ -223,16 +238,8 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 		// joins in the page's order, rather than to sort finished documents, whose size it underrates.
 		result.sql += "\nLIMIT (SELECT NULL::int8)"
 	}
-	result.sql, result.args = prune(result.sql, c.args)
+	c.end(result)
 	return result, nil
-}
-
-// countHead begins the statement that counts, or that tells how many records PostgreSQL reckons with.
-func countHead(estimated bool) string {
-	if estimated {
-		return "EXPLAIN (FORMAT JSON) SELECT"
-	}
-	return "SELECT count(*)"
 }
 
 // watchRules watches the models whose access is asked for from now on. What it returns ends that and reports
@@ -299,7 +306,7 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 		result.sql += " AND " + conditions
 	}
 	// The id is in front and in use, so it stays the first parameter.
-	result.sql, result.args = prune(result.sql, c.args)
+	c.end(result)
 	return result, nil
 }
 
@@ -325,8 +332,20 @@ func (c *compiler) finish(result *statement, selected []string, flags string, ke
 	for _, key := range keys {
 		result.sql += ",\n" + key
 	}
-	result.sql += "\nFROM " + from + " " + rows.alias + rows.scope.joins.String()
+	result.sql += snapshotMark + "\nFROM " + from + " " + rows.alias + rows.scope.joins.String()
 	result.spliced = c.spliced
+}
+
+// snapshotMark is where a statement's last column may tell the snapshot that it saw.
+const snapshotMark = "\x00snapshot"
+
+// end ends the writing of a statement.
+func (c *compiler) end(result *statement) {
+	sql, args := c.complete(result.sql)
+	result.sql, result.args = strings.Replace(sql, snapshotMark, "", 1), args
+	if c.catalogue.Features.SignalTables {
+		result.witnessed = strings.Replace(sql, snapshotMark, ",\n"+snapshotText, 1)
+	}
 }
 
 // rootConditions are the conditions on the root records: the domain, the active filter and the

@@ -3,6 +3,7 @@ package reader
 import (
 	"errors"
 
+	"lateral/auth"
 	"lateral/pg"
 	"lateral/schema"
 )
@@ -54,13 +55,26 @@ func brief(q Query) bool { return q.One || q.Limit > 0 && q.Limit <= wholePage }
 type signalReading struct {
 	session *pg.Session
 	calm    bool
+	// within is set where the snapshot is told by the row that is read rather than by a statement of its own.
+	within bool
 	// unchanged is the tag of the answer if the snapshot is the same; "": the answer is read with it.
 	unchanged string
 }
 
+// last is what the connection remembers, nil for nothing.
+func (r signalReading) last() *seen {
+	last, _ := r.session.Value.(*seen)
+	return last
+}
+
+// current reports whether catalogue and principal are of the signals that the connection remembers.
+func (r signalReading) current(c *schema.Catalogue, p *auth.Principal) bool {
+	return current(r.last().signals, c, p)
+}
+
 // read returns the signals. It fails with errRestless where they have to be read after all.
 func (r signalReading) read(pipeline *pg.Pipeline) (s schema.Signals, err error) {
-	last, _ := r.session.Value.(*seen)
+	last := r.last()
 	err = pipeline.Only(func(row [][]byte) error {
 		switch {
 		case r.calm && string(row[0]) == last.snapshot:

@@ -30,6 +30,11 @@ type prepared struct {
 	preset *schema.Preset
 }
 
+// witnessed reports whether a row of the statement can tell the snapshot that all of the answer is of.
+func (p *prepared) witnessed() bool {
+	return p.statement.witnessed != "" && p.statement.count == "" && !p.statement.parted
+}
+
 // prepare returns the plan and statement of a query, from the cache where it has them.
 func (r *Reader) prepare(ctx context.Context, who auth.Credentials, c *schema.Catalogue, p *auth.Principal, q Query, readContext Context) (*prepared, error) {
 	key := cacheKey(p, q, readContext)

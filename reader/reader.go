@@ -388,6 +388,10 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 			// Where the snapshot is another one, what was read is thrown away: at most a short answer.
 			reading.unchanged = q.known(session, prepared)
 			reading.calm = reading.unchanged != "" || brief(q) && calm(session)
+			reading.within = reading.unchanged == "" && reading.calm && q.One && prepared.witnessed() && reading.current(c, p)
+		}
+		if reading.within {
+			return []pg.Statement{prepared.statement.witness(q)}
 		}
 		batch := make([]pg.Statement, 1, 3)
 		batch[0].SQL = prepared.signals
@@ -426,12 +430,14 @@ func (e *movedError) Error() string { return "Odoo has signalled a change" }
 
 // begin reads the signals, the count and the first row of a pipeline.
 func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signalReading, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
-	s, err := reading.read(pipeline)
-	if err != nil {
-		return nil, err
-	}
-	if !current(s, c, p) {
-		return nil, &movedError{signals: s}
+	if !reading.within {
+		s, err := reading.read(pipeline)
+		if err != nil {
+			return nil, err
+		}
+		if !current(s, c, p) {
+			return nil, &movedError{signals: s}
+		}
 	}
 	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1, plan: prepared.plan}
 	if reading.unchanged != "" {
@@ -447,7 +453,13 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 	if source.statement.layer != nil {
 		source.shelf = source.statement.takeShelf()
 	}
+	if reading.within {
+		source.expected = &reading.last().snapshot
+	}
 	if err := source.peek(ctx); err != nil {
+		if errors.Is(err, errRestless) {
+			reading.last().times = 0
+		}
 		return nil, err
 	}
 	result.source, result.rows = source, source

@@ -93,6 +93,8 @@ type rowSource struct {
 	heldErr error
 	ahead   bool
 	ended   bool
+	// expected is the snapshot that rows must tell as their last column; nil: they do not tell any.
+	expected *string
 	// shelf is what layers are made documents on; nil: they come finished.
 	shelf *shelf
 }
@@ -137,9 +139,20 @@ func (s *rowSource) row() (row [][]byte, flags int64, err error) {
 	switch {
 	case errors.Is(err, pg.ErrPortion):
 		return nil, 0, err
+	case errors.Is(err, io.EOF) && s.expected != nil && s.read == 0:
+		// What is not there does not tell when.
+		s.ended = true
+		return nil, 0, errRestless
 	case err != nil:
 		s.ended = true
 		return nil, 0, err
+	}
+	if s.expected != nil {
+		told := row[len(row)-1]
+		if string(told) != *s.expected {
+			return nil, 0, errRestless
+		}
+		row = row[:len(row)-1]
 	}
 	if s.statement.page > 0 && s.read == s.statement.page {
 		// It is there to tell that there is more, and not to be shown.

@@ -12,7 +12,11 @@ import (
 // mode is how a domain is compiled: the user's own domains check the access to every model and
 // field they touch, record rules and the paths of related fields do not.
 type mode struct {
-	super  bool // no ACL, rules or field groups on hops
+	super bool // no ACL, rules or field groups on hops
+	// beside is set where the predicate is a column rather than a condition of WHERE: a many2one is followed by a join
+	// then, which the record's fields may have in common with it, and of which PostgreSQL sets up less than of a
+	// sub-select.
+	beside bool
 	active bool // active_test of the context: whether x2many hops hide archived records
 }
 

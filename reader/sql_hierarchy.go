@@ -69,27 +69,22 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 		parent = f.Name
 	}
 	stored := comodel.ParentStore && parent == comodel.ParentName
-	family, err := c.family(comodel, parent, stored, d.Op == "child_of", ids, m)
+	among, err := c.family(comodel, parent, stored, d.Op == "child_of", ids, m)
 	if err != nil {
 		return nil, err
 	}
-	in := " IN (?)"
-	if d.Op == "parent_of" {
-		// Ancestors are few; as an array PostgreSQL finds them once for the whole statement.
-		in = " = ANY (ARRAY(?))"
-	}
 	switch {
 	case f.Name == "id", same && f.Type == schema.Many2one:
-		return sq.Expr(t.alias+".id"+in, family), nil
+		return sq.Expr(t.alias+".id ?", among), nil
 	case f.Type == schema.Many2one:
 		link, err := t.field(f)
 		if err != nil {
 			return nil, err
 		}
-		return sq.Expr(link.sql+in, family), nil
+		return sq.Expr(link.sql+" ?", among), nil
 	}
 	lines := table{scope: c.newScope(), model: comodel, alias: c.alias()}
-	return t.exists(f, lines, []sq.Sqlizer{sq.Expr(lines.alias+".id"+in, family)}, false)
+	return t.exists(f, lines, []sq.Sqlizer{sq.Expr(lines.alias+".id ?", among)}, false)
 }
 
 // partnerTerms are what the override of _search of res.partner rewrites, where there is no other than
@@ -97,7 +92,8 @@ func (t table) hierarchy(f *schema.Field, d schema.Condition, m mode) (sq.Sqlize
 // (Odoo 14.0: addons/base/models/res_partner.py, _search).
 var partnerTerms = []string{"* child_of", "parent_id in"}
 
-// family selects the ids of the descendants or ancestors of records, themselves included.
+// family is what compares an id with those of the descendants or ancestors of records, themselves included. Ancestors
+// are few; as an array PostgreSQL finds them once for a whole statement.
 func (c *compiler) family(model *schema.Model, parent string, stored, down bool, ids []int64, m mode) (sq.Sqlizer, error) {
 	from := ident(model.Table)
 	root, kin := c.alias(), c.alias()
@@ -110,10 +106,11 @@ func (c *compiler) family(model *schema.Model, parent string, stored, down bool,
 	}
 	if stored {
 		if !down {
-			return sq.Expr("SELECT unnest(string_to_array(rtrim("+root+".parent_path, '/'), '/'))::int4 FROM "+roots, ids), nil
+			paths := "SELECT string_to_array(coalesce(string_agg(rtrim(parent_path, '/'), '/'), ''), '/')::int4[] AS v FROM " + from
+			return sq.Expr("= ANY (" + c.share(paths+" WHERE id = ANY("+c.arg(ids)+"::int8[])") + "::int4[])"), nil
 		}
-		return sq.Expr("SELECT "+kin+".id FROM "+from+" "+kin+" WHERE EXISTS (SELECT 1 FROM "+roots+
-			" AND "+kin+".parent_path LIKE "+root+".parent_path || '%')"+archived, ids), nil
+		return sq.Expr("IN (SELECT "+kin+".id FROM "+from+" "+kin+" WHERE EXISTS (SELECT 1 FROM "+roots+
+			" AND "+kin+".parent_path LIKE "+root+".parent_path || '%')"+archived+")", ids), nil
 	}
 	link := model.Field(parent)
 	if link == nil || link.Type != schema.Many2one || link.Column == "" || link.CompanyDependent {
@@ -126,5 +123,9 @@ func (c *compiler) family(model *schema.Model, parent string, stored, down bool,
 	} else {
 		step += kin + ".id = " + walk + ".up"
 	}
-	return sq.Expr("WITH RECURSIVE "+walk+"(id, up) AS (SELECT "+root+".id, "+root+"."+column+" FROM "+roots+" UNION "+step+") SELECT id FROM "+walk, ids), nil
+	walked := "(WITH RECURSIVE " + walk + "(id, up) AS (SELECT " + root + ".id, " + root + "." + column + " FROM " + roots + " UNION " + step + ") SELECT id FROM " + walk + ")"
+	if down {
+		return sq.Expr("IN "+walked, ids), nil
+	}
+	return sq.Expr("= ANY (ARRAY"+walked+")", ids), nil
 }

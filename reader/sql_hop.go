@@ -43,6 +43,12 @@ func (t table) toOneHop(f *schema.Field, sub schema.Domain, none bool, m mode) (
 	if !c.catalogue.Features.ModernDomains {
 		inner.active = false
 	}
+	if m.beside && bypass {
+		if _, err := t.target(f); err == nil {
+			return t.joinedHop(f, link.sql, sub, none, inner)
+		}
+	}
+	inner.beside = false
 	target, where, err := t.search(f, sub, bypass, inner, false)
 	if err != nil {
 		return nil, err
@@ -64,9 +70,37 @@ func (t table) toOneHop(f *schema.Field, sub schema.Domain, none bool, m mode) (
 	return sq.Expr(link.sql+" IN (?)", target.query("id", where)), nil
 }
 
+// joinedHop is toOneHop by a join instead of a sub-select, with the same truth, unknown where that is.
+func (t table) joinedHop(f *schema.Field, link string, sub schema.Domain, none bool, m mode) (sq.Sqlizer, error) {
+	c := t.scope.c
+	target, err := t.follow(f, link)
+	if err != nil {
+		return nil, err
+	}
+	if target.model.Guard.Kind == schema.Guarded {
+		return nil, delegate("%s: %s", target.model.Name, target.model.Guard.Reason)
+	}
+	if !c.catalogue.Features.AnyOperator && neverClassic(sub) {
+		sub = schema.False{}
+	}
+	predicate, err := target.domain(sub, m)
+	if err != nil {
+		return nil, err
+	}
+	found := sq.Expr("("+target.alias+".id IS NOT NULL AND (?) IS TRUE)", predicate)
+	if none {
+		return sq.Expr("NOT ?", found), nil
+	}
+	if c.catalogue.Features.ModernDomains || f.NotNull {
+		return found, nil
+	}
+	return sq.Expr("CASE WHEN "+link+" IS NOT NULL THEN ? END", found), nil
+}
+
 func (t table) toManyHop(f *schema.Field, sub schema.Domain, none bool, m mode) (sq.Sqlizer, error) {
 	c := t.scope.c
 	inner := m
+	inner.beside = false
 	view, err := t.relationView(f)
 	if err != nil {
 		return nil, err

@@ -159,9 +159,9 @@ func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error)
 
 // begin begins another statement; what it returns goes back to that which is being written.
 func (c *compiler) begin() func() {
-	args, lang := c.args, c.langArg
-	c.args, c.langArg = nil, ""
-	return func() { c.args, c.langArg = args, lang }
+	args, lang, shared := c.args, c.langArg, c.shared
+	c.args, c.langArg, c.shared = nil, "", nil
+	return func() { c.args, c.langArg, c.shared = args, lang, shared }
 }
 
 // keys returns the first parameter of a part, which every reading of it sets.
@@ -180,5 +180,5 @@ func (p *part) read(from table, key string, selected []string, flags, hidden str
 	if order != "" {
 		sql += "\nORDER BY " + order
 	}
-	p.sql, p.args = prune(sql, from.scope.c.args)
+	p.sql, p.args = from.scope.c.complete(sql)
 }

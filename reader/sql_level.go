@@ -95,7 +95,7 @@ func (t table) node(level *Level, n *Node) (fragment, error) {
 	// What the attempt has added to the statement is taken back; joins without a reader would
 	// cost, and parameters without a use fail.
 	t.scope.forget(joins)
-	c.args, c.aliases, c.spliced, c.langArg = before.args, before.aliases, before.spliced, before.langArg
+	c.args, c.aliases, c.spliced, c.langArg, c.shared = before.args, before.aliases, before.spliced, before.langArg, before.shared
 	n.Computed = reason
 	return fragment{text: c.splice(n, t.alias)}, nil
 }
@@ -225,7 +225,9 @@ func (t table) readable(level *Level) (string, bool, error) {
 	if _, open := level.Access.Rule.(schema.True); open {
 		return "TRUE", false, nil
 	}
-	predicate, err := t.domain(level.Access.Rule, t.scope.c.ruleMode())
+	m := t.scope.c.ruleMode()
+	m.beside = true
+	predicate, err := t.domain(level.Access.Rule, m)
 	if err != nil {
 		return "", false, err
 	}

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ type compiler struct {
 
 	langArg string
 	args    []any
+	shared  []shared
 	aliases int
 	spliced []spliceSource
 }
@@ -34,8 +36,16 @@ type compiler struct {
 // accessor gives the principal's access to a model; it is asked for every model a plan touches.
 type accessor func(model string) (*auth.ModelAccess, error)
 
-// arg adds a parameter and returns its placeholder.
+// arg adds a parameter and returns its placeholder. Lists of ids, which are parameters of one type wherever
+// they stand, are added once: the user's companies are in most rules.
 func (c *compiler) arg(value any) string {
+	if ids, ok := value.([]int64); ok && len(ids) > 0 {
+		for i, other := range c.args {
+			if known, ok := other.([]int64); ok && slices.Equal(known, ids) {
+				return "$" + strconv.Itoa(i+1)
+			}
+		}
+	}
 	c.args = append(c.args, value)
 	return "$" + strconv.Itoa(len(c.args))
 }
@@ -46,6 +56,36 @@ func (c *compiler) lang() string {
 		c.langArg = c.arg(c.context.Lang) + "::text"
 	}
 	return c.langArg
+}
+
+// shared is an expression of a query that does not depend on where in a statement it stands, and the name that
+// the WITH clause gives it.
+type shared struct{ name, sql string }
+
+// share has a statement find a query's one value, the column v, once, wherever in the statement it is used, and returns
+// the expression that stands for it. PostgreSQL sets up every sub-select that is written out, also where it is
+// never run.
+func (c *compiler) share(query string) string {
+	i := slices.IndexFunc(c.shared, func(s shared) bool { return s.sql == query })
+	if i < 0 {
+		i = len(c.shared)
+		c.shared = append(c.shared, shared{name: c.alias(), sql: query})
+	}
+	return "(SELECT v FROM " + c.shared[i].name + ")"
+}
+
+// complete puts what a statement shares in front of it and drops the parameters that it does not use.
+func (c *compiler) complete(sql string) (string, []any) {
+	var with []string
+	for _, s := range c.shared {
+		if strings.Contains(sql, "(SELECT v FROM "+s.name+")") {
+			with = append(with, s.name+" AS ("+s.sql+")")
+		}
+	}
+	if len(with) > 0 {
+		sql = "WITH " + strings.Join(with, ",\n") + "\n" + sql
+	}
+	return prune(sql, c.args)
 }
 
 // alias returns a table alias that no other part of the statement has.

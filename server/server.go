@@ -18,6 +18,7 @@ import (
 
 	"lateral/auth"
 	"lateral/auth/kv"
+	"lateral/pg/socket"
 	"lateral/reader"
 	"lateral/schema"
 	"lateral/writer"
@@ -253,7 +254,6 @@ func New(deps Deps, config Config) (*Server, error) {
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
 		SecureErrorLogMessage:        true,
-		TCPKeepalive:                 true,
 	}
 	return s, nil
 }
@@ -264,7 +264,7 @@ func (s *Server) Handler() fasthttp.RequestHandler { return s.serveHTTP }
 
 // Serve answers on a listener until Shutdown or until the listener fails.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.http.Serve(ln); err != nil {
+	if err := s.http.Serve(socket.Listener{Listener: ln}); err != nil {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
 	return nil
