@@ -2,6 +2,8 @@
 
 GO        ?= go
 BIN       := bin/lateral
+# What the binary calls itself; git may be missing.
+REVISION  := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 FUZZTIME  ?= 30s
 # Processes that fuzz at once.
 FUZZERS   ?= 2
@@ -21,7 +23,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/lateral
-	$(GO) build -trimpath -o $(BIN) ./cmd/lateral
+	$(GO) build -trimpath -ldflags '-X main.revision=$(REVISION)' -o $(BIN) ./cmd/lateral
 
 demo: build ## bring up a real Odoo with demo data, serve it, and read a sale order (stays up on a terminal)
 	$(BIN) demo $(ARGS)

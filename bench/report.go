@@ -25,6 +25,8 @@ type Report struct {
 	Streams  []Stream  `json:"streams,omitempty"`
 	Curves   []Curve   `json:"curves,omitempty"`
 	Started  time.Time `json:"started"`
+	// Ended is why the run ended before it was done; empty: it did not.
+	Ended string `json:"ended_early,omitempty"`
 }
 
 // Machine is what the figures are of.
@@ -172,6 +174,9 @@ func (r *Report) WriteTable(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %d cores, %s, PostgreSQL %s, Odoo %s (%s), commit %s\n%d orders with %d lines, %d partners; medians of %d rounds of %.0f s, %d clients\n\n",
 		r.Machine.CPU, r.Machine.Cores, r.Machine.Go, r.Machine.Postgres, r.Machine.Odoo, r.Machine.Provider, r.Machine.Commit,
 		r.Orders, r.Lines, r.Partners, r.Rounds, r.Seconds, comparedClients)
+	if r.Ended != "" {
+		fmt.Fprintf(out, "The run ended early: %s\n\n", r.Ended)
+	}
 	row("read", "lateral/s", "±", "pgbench/s", "of it", "web_read/s", "times", "plain/s", "times", "XML-RPC/s", "times", "CPU lateral", "CPU PostgreSQL")
 	for i := range r.Results {
 		v := &r.Results[i]

@@ -73,36 +73,45 @@ type bench struct {
 	report  *Report
 }
 
-// Run measures and returns the report.
+// Run measures and returns the report. With an error it returns what it had found by then.
 func Run(ctx context.Context, o Options, deps Deps) (report *Report, err error) {
 	b := &bench{Options: o, Deps: deps, users: map[string]auth.Credentials{}, report: newReport(o, deps)}
+	if err := b.run(ctx); err != nil {
+		b.report.Ended = err.Error()
+		return b.report, err
+	}
+	return b.report, nil
+}
+
+func (b *bench) run(ctx context.Context) (err error) {
+	o, deps := b.Options, b.Deps
 	if b.folder, err = os.MkdirTemp("", "lateral-bench-"); err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.folder)) }()
 	if b.owner, err = pgx.Connect(ctx, deps.Stack.OwnerDSN); err != nil {
-		return nil, err
+		return err
 	}
 	defer b.owner.Close(context.WithoutCancel(ctx))
 	if b.pgbench, err = newPgbench(deps.Stack, b.folder); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.owner.QueryRow(ctx, "SHOW server_version").Scan(&b.report.Machine.Postgres); err != nil {
-		return nil, err
+		return err
 	}
 	b.say("cloning %d orders with %d lines among %d partners", o.Sizes.Orders, o.Sizes.Lines, o.Sizes.Partners)
 	if b.clones, err = deps.Stack.Clone(ctx, o.Sizes); err != nil {
-		return nil, err
+		return err
 	}
 	roles := []string{stack.RoleAdmin, stack.RoleSalesman}
 	for _, role := range roles {
 		if err := b.findUser(ctx, role); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	b.service, err = startService(ctx, o.Executable, deps.Stack, serviceConns, map[string]tree{"sale.order": example3(), "res.partner": b.wide()}, roles)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, b.service.stop()) }()
 	for _, w := range workloads(b.wide()) {
@@ -110,24 +119,24 @@ func Run(ctx context.Context, o Options, deps Deps) (report *Report, err error) 
 			continue
 		}
 		if err := b.measure(ctx, w); err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Title, err)
+			return fmt.Errorf("%s: %w", w.Title, err)
 		}
 	}
 	if err := b.numbersOfClients(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.latency(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if o.Long {
 		if err := b.streams(ctx); err != nil {
-			return nil, err
+			return err
 		}
 		if err := b.growth(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return b.report, nil
+	return nil
 }
 
 // say tells a waiting person what is being done.

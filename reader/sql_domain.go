@@ -12,12 +12,9 @@ import (
 // mode is how a domain is compiled: the user's own domains check the access to every model and
 // field they touch, record rules and the paths of related fields do not.
 type mode struct {
-	super bool // no ACL, rules or field groups on hops
-	// beside is set where the predicate is a column rather than a condition of WHERE: a many2one is followed by a join
-	// then, which the record's fields may have in common with it, and of which PostgreSQL sets up less than of a
-	// sub-select.
-	beside bool
+	super  bool // no ACL, rules or field groups on hops
 	active bool // active_test of the context: whether x2many hops hide archived records
+	exact  bool // it matters whether the predicate is false or unknown
 }
 
 func (c *compiler) activeTest() bool { return c.context.ActiveTest == nil || *c.context.ActiveTest }
@@ -218,14 +215,15 @@ func (t table) negatedCondition(d schema.Condition, m mode) (sq.Sqlizer, error) 
 		}
 		return t.condition(inverse, m)
 	}
+	m.exact = !features.ModernDomains
 	predicate, err := t.condition(d, m)
 	if err != nil {
 		return nil, err
 	}
-	if features.ModernDomains {
-		return sq.Expr("(?) IS NOT TRUE", predicate), nil
+	if m.exact {
+		return sq.Expr("NOT (?)", predicate), nil
 	}
-	return sq.Expr("NOT (?)", predicate), nil
+	return sq.Expr("(?) IS NOT TRUE", predicate), nil
 }
 
 // condition compiles one leaf.

@@ -43,20 +43,16 @@ func (t table) toOneHop(f *schema.Field, sub schema.Domain, none bool, m mode) (
 	if !c.catalogue.Features.ModernDomains {
 		inner.active = false
 	}
-	if m.beside && bypass {
-		if _, err := t.target(f); err == nil {
-			return t.joinedHop(f, link.sql, sub, none, inner)
-		}
+	if _, err := t.target(f); err == nil && !m.exact {
+		return t.joinedHop(f, link.sql, sub, none, bypass, inner)
 	}
-	inner.beside = false
 	target, where, err := t.search(f, sub, bypass, inner, false)
 	if err != nil {
 		return nil, err
 	}
 	if c.catalogue.Features.ModernDomains || f.NotNull {
-		// Unlike IN, which PostgreSQL answers from a table of all ids where it is not a condition of the
-		// whole statement, EXISTS lets it look up one record. They differ where there is none, by NULL and
-		// FALSE, which is one and the same here.
+		// IN differs where there is no record, by NULL for FALSE, which is one and the same here; but where it is no
+		// condition of the whole statement, PostgreSQL answers it from a table of all ids.
 		not := ""
 		if none {
 			not = "NOT "
@@ -70,37 +66,27 @@ func (t table) toOneHop(f *schema.Field, sub schema.Domain, none bool, m mode) (
 	return sq.Expr(link.sql+" IN (?)", target.query("id", where)), nil
 }
 
-// joinedHop is toOneHop by a join instead of a sub-select, with the same truth, unknown where that is.
-func (t table) joinedHop(f *schema.Field, link string, sub schema.Domain, none bool, m mode) (sq.Sqlizer, error) {
-	c := t.scope.c
+// joinedHop is toOneHop by a join rather than a sub-select. It may be unknown where that would be false. A statement has
+// one join for all that it wants of the record, be it fields, conditions, rules or its place in the order; and
+// PostgreSQL can begin with whichever table is best.
+func (t table) joinedHop(f *schema.Field, link string, sub schema.Domain, none, bypass bool, m mode) (sq.Sqlizer, error) {
 	target, err := t.follow(f, link)
 	if err != nil {
 		return nil, err
 	}
-	if target.model.Guard.Kind == schema.Guarded {
-		return nil, delegate("%s: %s", target.model.Name, target.model.Guard.Reason)
-	}
-	if !c.catalogue.Features.AnyOperator && neverClassic(sub) {
-		sub = schema.False{}
-	}
-	predicate, err := target.domain(sub, m)
+	where, err := target.searched(sub, bypass, m, false)
 	if err != nil {
 		return nil, err
 	}
-	found := sq.Expr("("+target.alias+".id IS NOT NULL AND (?) IS TRUE)", predicate)
 	if none {
-		return sq.Expr("NOT ?", found), nil
+		return sq.Expr("NOT ("+target.alias+".id IS NOT NULL AND (?) IS TRUE)", sq.And(where)), nil
 	}
-	if c.catalogue.Features.ModernDomains || f.NotNull {
-		return found, nil
-	}
-	return sq.Expr("CASE WHEN "+link+" IS NOT NULL THEN ? END", found), nil
+	return append(sq.And{sq.Expr(target.alias + ".id IS NOT NULL")}, where...), nil
 }
 
 func (t table) toManyHop(f *schema.Field, sub schema.Domain, none bool, m mode) (sq.Sqlizer, error) {
 	c := t.scope.c
 	inner := m
-	inner.beside = false
 	view, err := t.relationView(f)
 	if err != nil {
 		return nil, err
@@ -156,33 +142,36 @@ func (t table) search(f *schema.Field, sub schema.Domain, bypass bool, m mode, h
 	if comodel == nil || comodel.Table == "" {
 		return table{}, nil, delegate("%s.%s leads to %s, which has no table", t.model.Name, f.Name, f.Comodel)
 	}
-	if comodel.Guard.Kind == schema.Guarded {
-		return table{}, nil, delegate("%s: %s", comodel.Name, comodel.Guard.Reason)
-	}
 	target := table{scope: c.newScope(), model: comodel, alias: c.alias()}
-	if !c.catalogue.Features.AnyOperator && neverClassic(sub) {
+	where, err := target.searched(sub, bypass, m, hideArchived)
+	return target, where, err
+}
+
+// searched returns the conditions of a search on the table, see search.
+func (t table) searched(sub schema.Domain, bypass bool, m mode, hideArchived bool) ([]sq.Sqlizer, error) {
+	if t.model.Guard.Kind == schema.Guarded {
+		return nil, delegate("%s: %s", t.model.Name, t.model.Guard.Reason)
+	}
+	if !t.scope.c.catalogue.Features.AnyOperator && neverClassic(sub) {
 		sub = schema.False{}
 	}
-	predicate, err := target.domain(sub, m)
+	predicate, err := t.domain(sub, m)
 	if err != nil {
-		return table{}, nil, err
+		return nil, err
 	}
 	where := []sq.Sqlizer{predicate}
 	if hideArchived {
-		active, err := target.activeFilter(sub)
+		active, err := t.activeFilter(sub)
 		if err != nil {
-			return table{}, nil, err
+			return nil, err
 		}
 		where = append(where, active...)
 	}
 	if bypass {
-		return target, where, nil
+		return where, nil
 	}
-	rules, err := target.rules()
-	if err != nil {
-		return table{}, nil, err
-	}
-	return target, append(where, rules...), nil
+	rules, err := t.rules()
+	return append(where, rules...), err
 }
 
 // rules returns the predicates of the user's access to a model: none where nothing restricts. It

@@ -225,9 +225,7 @@ func (t table) readable(level *Level) (string, bool, error) {
 	if _, open := level.Access.Rule.(schema.True); open {
 		return "TRUE", false, nil
 	}
-	m := t.scope.c.ruleMode()
-	m.beside = true
-	predicate, err := t.domain(level.Access.Rule, m)
+	predicate, err := t.domain(level.Access.Rule, t.scope.c.ruleMode())
 	if err != nil {
 		return "", false, err
 	}

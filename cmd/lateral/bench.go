@@ -70,14 +70,19 @@ func runBench(ctx context.Context, o benchOptions, out io.Writer) error {
 		report, err = bench.Run(ctx, o.Options, bench.Deps{Stack: odoo, Catalogue: r.catalogue, Reader: r.reader, Odoo: r.odoo})
 		return err
 	})
-	if err != nil {
+	if report == nil {
 		return err
 	}
+	return errors.Join(err, writeReport(o.out, report, out))
+}
+
+// writeReport writes a report for people and for programs.
+func writeReport(folder string, report *bench.Report, out io.Writer) error {
 	if err := report.WriteTable(out); err != nil {
 		return err
 	}
 	for name, write := range map[string]func(io.Writer) error{"bench.json": report.WriteJSON, "bench.html": report.WriteHTML} {
-		if err := writeFile(filepath.Join(o.out, name), write); err != nil {
+		if err := writeFile(filepath.Join(folder, name), write); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,14 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// revision is the commit that the program was built from, as the Makefile tells the linker; empty: it was built otherwise.
+var revision string
+
 // moduleVersion is the version alone.
 func moduleVersion() string {
+	if revision != "" {
+		return revision
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version
 	}
@@ -33,18 +39,18 @@ func versionText() string {
 	if !ok {
 		return "lateral (unknown build)"
 	}
-	revision, modified := "", ""
+	commit, modified := "", ""
 	for _, setting := range info.Settings {
 		switch {
 		case setting.Key == "vcs.revision":
-			revision = setting.Value
+			commit = setting.Value
 		case setting.Key == "vcs.modified" && setting.Value == "true":
 			modified = ", modified"
 		}
 	}
-	text := "lateral " + info.Main.Version
-	if revision != "" {
-		text += " (" + revision[:min(12, len(revision))] + modified + ")"
+	text := "lateral " + moduleVersion()
+	if commit != "" && revision == "" {
+		text += " (" + commit[:min(12, len(commit))] + modified + ")"
 	}
 	return text + " " + info.GoVersion
 }
