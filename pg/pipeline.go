@@ -22,6 +22,10 @@ type Statement struct {
 	// Portion is how many rows are wanted at first; 0: all. The others are for Pipeline.More to ask for, so that
 	// it takes a transaction, see TransactionFor, and the pipeline's last statement.
 	Portion int
+	// Generic tells that the plan of any parameters is good enough for these. In a transaction of a pipeline's own, all
+	// statements are planned once, then, rather than anew for as long as PostgreSQL hopes for a better plan: with some tens of
+	// conditions planning takes longer by far than all the rest.
+	Generic bool
 }
 
 // Pipeline is statements under way, sent in one round trip. It speaks PostgreSQL's extended protocol
@@ -59,14 +63,9 @@ func (p *Pool) Pipeline(ctx context.Context, statements ...Statement) (*Pipeline
 
 // PipelineFor is Pipeline with the statements chosen for the connection that they are sent on.
 func (p *Pool) PipelineFor(ctx context.Context, choose func(*Session) []Statement) (*Pipeline, error) {
-	conn, err := p.pool.Acquire(ctx)
+	pipeline, session, err := p.acquire(ctx)
 	if err != nil {
 		return nil, err
-	}
-	pipeline := &Pipeline{pool: p, conn: conn}
-	session := &Session{}
-	if !p.unnamed {
-		session = &wireOf(conn.Conn().PgConn(), false).session
 	}
 	if err := pipeline.send(ctx, choose(session)); err != nil {
 		pipeline.Abandon()
@@ -75,12 +74,24 @@ func (p *Pool) PipelineFor(ctx context.Context, choose func(*Session) []Statemen
 	return pipeline, nil
 }
 
+// acquire returns a pipeline of nothing yet on a connection of its own.
+func (p *Pool) acquire(ctx context.Context) (*Pipeline, *Session, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	pipeline := &Pipeline{pool: p, conn: conn, wire: wireOf(conn.Conn().PgConn(), p.unnamed)}
+	if p.unnamed {
+		return pipeline, &Session{}, nil
+	}
+	return pipeline, &pipeline.wire.session, nil
+}
+
 // send writes all statements at once. PostgreSQL reads them to the end before it answers at length,
 // since only the last one's answer is long, so that neither side waits for the other.
 func (p *Pipeline) send(ctx context.Context, statements []Statement) error {
-	pgConn := p.conn.Conn().PgConn()
-	p.ctx, p.begun, p.wire = ctx, time.Now(), wireOf(pgConn, p.pool.unnamed)
-	connection := pgConn.Conn()
+	p.ctx, p.begun = ctx, time.Now()
+	connection := p.conn.Conn().PgConn().Conn()
 	p.stop = context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
 	return p.queue(statements)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -19,18 +20,39 @@ const beginTransaction = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 // TransactionFor is PipelineFor in a transaction, which goes on after the statements: Send runs further
 // ones, and More reads on in the last of these. All see one snapshot. Close ends the transaction.
 func (p *Pool) TransactionFor(ctx context.Context, choose func(*Session) []Statement) (*Pipeline, error) {
-	pipeline, err := p.PipelineFor(ctx, func(session *Session) []Statement {
-		return append([]Statement{{SQL: beginTransaction}}, choose(session)...)
-	})
+	pipeline, session, err := p.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
+	statements := choose(session)
+	first := []Statement{{SQL: beginTransaction}}
+	if pipeline.wire.plansOnce && slices.ContainsFunc(statements, func(s Statement) bool { return s.Generic }) {
+		pipeline.generic = true
+		first = append(first, planOnce)
+	}
+	if err := pipeline.send(ctx, append(slices.Clone(first), statements...)); err != nil {
+		pipeline.Abandon()
+		return nil, err
+	}
 	pipeline.transaction = true
-	if _, err := pipeline.Row(); !errors.Is(err, io.EOF) {
+	if err := pipeline.pass(len(first)); err != nil {
 		pipeline.Fail(err)
 		return nil, err
 	}
 	return pipeline, nil
+}
+
+// planOnce has all further statements of a transaction planned once, for any parameters.
+var planOnce = Statement{SQL: "SET LOCAL plan_cache_mode = force_generic_plan"}
+
+// pass reads past so many statements that have no rows.
+func (p *Pipeline) pass(statements int) error {
+	for range statements {
+		if _, err := p.Row(); !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return nil
 }
 
 // TransactionFor is PipelineFor: a snapshot is a transaction, which Close of the pipeline leaves open.
@@ -50,13 +72,10 @@ func (p *Pipeline) Send(statements ...Statement) error {
 		return p.queue(statements)
 	}
 	p.generic = true
-	if err := p.queue(append([]Statement{{SQL: "SET LOCAL plan_cache_mode = force_generic_plan"}}, statements...)); err != nil {
+	if err := p.queue(append([]Statement{planOnce}, statements...)); err != nil {
 		return err
 	}
-	if _, err := p.Row(); !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	return p.pass(1)
 }
 
 // SendLast is Send of statements after which nothing else will be asked for: the transaction ends with them, which

@@ -47,7 +47,7 @@ func (s *Snapshot) Pipeline(ctx context.Context, statements ...Statement) (*Pipe
 	if err := s.settle(); err != nil {
 		return nil, err
 	}
-	p := &Pipeline{pool: s.pool, conn: s.conn, snapshot: s}
+	p := &Pipeline{pool: s.pool, conn: s.conn, snapshot: s, wire: wireOf(s.conn.Conn().PgConn(), s.pool.unnamed)}
 	err := p.send(ctx, append([]Statement{{SQL: "SAVEPOINT " + savepoint}}, statements...))
 	if err == nil {
 		_, err = p.Row()

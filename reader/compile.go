@@ -89,6 +89,8 @@ func (s *statement) arguments(q Query) []any {
 // of is the statement to send for a query of its shape.
 func (s *statement) of(q Query) pg.Statement {
 	sent := s.with(q)
+	// Parameters that are not a client's are the same in each read of the user.
+	sent.Generic = s.parted && (len(listOf(q.Filters)) == 0 && q.from == nil || len(sent.Parameters)+len(sent.Args) > customPlan)
 	if n := portion(s.size.Load()); s.parted && (s.limit == 0 || s.limit > int64(n)) {
 		sent.Portion = n
 	}
@@ -101,6 +103,9 @@ func (s *statement) witness(q Query) pg.Statement {
 	sent.SQL = s.witnessed
 	return sent
 }
+
+// customPlan is the most parameters of a statement with a client's own for which it is worth while to plan anew.
+const customPlan = 32
 
 // with is the statement with the query's own parameters.
 func (s *statement) with(q Query) pg.Statement {
