@@ -205,6 +205,13 @@ func intColumn(text []byte) (int64, error) {
 	if text == nil {
 		return 0, nil
 	}
+	if len(text) > 0 && len(text) < 19 && decimal(text) {
+		n := int64(0)
+		for _, c := range text {
+			n = n*10 + int64(c-'0')
+		}
+		return n, nil
+	}
 	return strconv.ParseInt(string(text), 10, 64)
 }
 

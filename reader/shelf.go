@@ -15,10 +15,11 @@ type shelf struct {
 	text    []byte
 	gaps    []gap
 	roots   []record
-	at      int // the next of roots
-	parts   map[*part]*rows
+	at      int     // the next of roots
+	parts   []*rows // by the parts' numbers, nil where none has been wanted
 	wanted  []*part // parts some of whose keys have been seen and not been asked for
 	out     []byte  // the document handed out last
+	whole   []byte  // the documents of records that are shown repeatedly
 	started bool
 	idle    bool // nothing is under way
 }
@@ -29,25 +30,27 @@ type record struct {
 	firstGap, gapsEnd int
 	flags             int64
 	next              int // the next record of the same key, where there are several; 0: none
+	// shown is how often the record's document has been put together. From the second time on it is kept as a whole,
+	// with the flags of all that is nested in it: the product of many lines is put together no more than twice.
+	shown              int
+	wholeFrom, wholeTo int
+	wholeFlags         int64
 }
 
 // gap is a place in a text where records belong.
 type gap struct {
-	at    int
-	part  *part
-	key   int64
-	empty bool // the key is NULL
+	at   int
+	part *part
+	key  int64
+	rows *rows // nil: the key is NULL
 }
 
 // rows are the records of a part.
 type rows struct {
-	keys  []int64 // to be asked for
-	byKey map[int64]group
-	all   []record // from 1 on
+	keys []int64 // to be asked for
+	groups
+	all []record // from 1 on
 }
-
-// group are the records of one key.
-type group struct{ first, last, count int }
 
 // How many root records are read at a time: as many as take about portionBytes, if it is known how many
 // that are.
@@ -66,12 +69,12 @@ func (s *statement) takeShelf() *shelf {
 	if kept, ok := s.shelves.Get().(*shelf); ok {
 		return kept
 	}
-	return &shelf{parts: map[*part]*rows{}}
+	return &shelf{}
 }
 
 // giveShelf takes back a shelf whose documents are not needed any more.
 func (s *statement) giveShelf(used *shelf) {
-	if cap(used.text)+cap(used.out)+gapBytes*cap(used.gaps) > shelfBytes {
+	if cap(used.text)+cap(used.out)+cap(used.whole)+gapBytes*cap(used.gaps) > shelfBytes {
 		return
 	}
 	used.clear()
@@ -104,13 +107,13 @@ func (s *shelf) add(l *layer, row [][]byte, flags int64) (record, error) {
 			s.text = column.as.append(s.text, row[i])
 			continue
 		}
-		g := gap{at: len(s.text), part: column.part, empty: row[i] == nil}
-		if !g.empty {
+		g := gap{at: len(s.text), part: column.part}
+		if row[i] != nil {
 			var err error
 			if g.key, err = intColumn(row[i]); err != nil {
 				return record{}, fmt.Errorf("the key of %s: %w", column.lead, err)
 			}
-			s.want(g.part, g.key)
+			g.rows = s.want(g.part, g.key)
 		}
 		s.gaps = append(s.gaps, g)
 	}
@@ -119,24 +122,31 @@ func (s *shelf) add(l *layer, row [][]byte, flags int64) (record, error) {
 	return r, nil
 }
 
-// want notes that the records of a key are to be read.
-func (s *shelf) want(p *part, key int64) {
-	of := s.parts[p]
+// want notes that the records of a key are to be read, and returns where they will be.
+func (s *shelf) want(p *part, key int64) *rows {
+	for len(s.parts) <= p.number {
+		s.parts = append(s.parts, nil)
+	}
+	of := s.parts[p.number]
 	if of == nil {
-		of = &rows{byKey: map[int64]group{}, all: make([]record, 1)}
-		s.parts[p] = of
+		of = &rows{all: make([]record, 1)}
+		s.parts[p.number] = of
 	}
 	if len(of.keys) == 0 {
 		s.wanted = append(s.wanted, p)
 	}
 	of.keys = append(of.keys, key)
+	return of
 }
 
 // clear empties the shelf.
 func (s *shelf) clear() {
-	s.text, s.gaps, s.roots, s.at = s.text[:0], s.gaps[:0], s.roots[:0], 0
+	s.text, s.gaps, s.whole, s.roots, s.at = s.text[:0], s.gaps[:0], s.whole[:0], s.roots[:0], 0
 	for _, of := range s.parts {
-		clear(of.byKey)
+		if of == nil {
+			continue
+		}
+		of.groups.clear()
 		of.all, of.keys = of.all[:1], of.keys[:0]
 	}
 }
@@ -149,10 +159,12 @@ func (s *shelf) gather(pipeline *pg.Pipeline, last bool) error {
 		s.wanted = nil
 		statements := make([]pg.Statement, len(parts))
 		for i, p := range parts {
-			of := s.parts[p]
+			of := s.parts[p.number]
 			slices.Sort(of.keys)
+			keys := slices.Compact(of.keys)
+			of.expect(keys)
 			var err error
-			if statements[i], err = p.of(slices.Compact(of.keys)); err != nil {
+			if statements[i], err = p.of(keys); err != nil {
 				return err
 			}
 			of.keys = of.keys[:0]
@@ -198,16 +210,19 @@ func (s *shelf) gatherPart(pipeline *pg.Pipeline, p *part) error {
 	}
 }
 
-// place puts a record of a part behind those of the same key.
+// place puts a record of a part behind those of the same key. One of a key that nobody asked for is passed over.
 func (s *shelf) place(p *part, key int64, row [][]byte, flags int64) error {
+	of := s.parts[p.number]
+	g := of.of(key)
+	if g == nil {
+		return nil
+	}
 	r, err := s.add(&p.layer, row, flags)
 	if err != nil {
 		return err
 	}
-	of := s.parts[p]
 	n := len(of.all)
 	of.all = append(of.all, r)
-	g := of.byKey[key]
 	if g.count == 0 {
 		g.first = n
 	} else {
@@ -215,7 +230,6 @@ func (s *shelf) place(p *part, key int64, row [][]byte, flags int64) error {
 	}
 	g.last = n
 	g.count++
-	of.byKey[key] = g
 	return nil
 }
 
@@ -236,9 +250,11 @@ func (s *shelf) document(dst []byte, r *record) ([]byte, int64) {
 // fill appends what belongs into a gap.
 func (s *shelf) fill(dst []byte, g *gap) ([]byte, int64) {
 	var found group
-	of := s.parts[g.part]
-	if !g.empty {
-		found = of.byKey[g.key]
+	of := g.rows
+	if of != nil {
+		if known := of.of(g.key); known != nil {
+			found = *known
+		}
 	}
 	list := g.part.shape.listed(found.count)
 	switch {
@@ -259,11 +275,27 @@ func (s *shelf) fill(dst []byte, g *gap) ([]byte, int64) {
 			dst = append(dst, ',')
 		}
 		var inner int64
-		dst, inner = s.document(dst, &of.all[n])
+		dst, inner = s.again(dst, &of.all[n])
 		flags |= inner
 	}
 	if list {
 		dst = append(dst, ']')
+	}
+	return dst, flags
+}
+
+// again is document of a record that may have been put together before.
+func (s *shelf) again(dst []byte, r *record) ([]byte, int64) {
+	if r.wholeTo > 0 {
+		return append(dst, s.whole[r.wholeFrom:r.wholeTo]...), r.wholeFlags
+	}
+	start := len(dst)
+	dst, flags := s.document(dst, r)
+	r.shown++
+	if r.shown == 2 && r.gapsEnd > r.firstGap && len(s.whole) < portionBytes {
+		r.wholeFrom = len(s.whole)
+		s.whole = append(s.whole, dst[start:]...)
+		r.wholeTo, r.wholeFlags = len(s.whole), flags
 	}
 	return dst, flags
 }

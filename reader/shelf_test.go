@@ -19,6 +19,7 @@ func shelve(t *testing.T, shape Shape, count int, flags int64) (*shelf, *record)
 		t.Fatal(err)
 	}
 	s.roots = append(s.roots, r)
+	s.parts[nested.number].expect([]int64{70})
 	for i := range count {
 		if err := s.place(nested, 70, [][]byte{[]byte(strconv.Itoa(i + 1))}, flags); err != nil {
 			t.Fatal(err)
@@ -72,11 +73,11 @@ func TestShelfFlags(t *testing.T) {
 func TestShelfAgain(t *testing.T) {
 	s, _ := shelve(t, Objects, 2, flagDenied)
 	s.clear()
-	for p := range s.parts {
-		if got, flags := s.fill(nil, &gap{part: p, key: 70}); string(got) != "[]" || flags != 0 {
+	for _, of := range s.parts {
+		if got, flags := s.fill(nil, &gap{part: &part{shape: Objects}, key: 70, rows: of}); string(got) != "[]" || flags != 0 {
 			t.Errorf("got %s, %d", got, flags)
 		}
-		if len(s.parts[p].keys) != 0 {
+		if len(of.keys) != 0 {
 			t.Error("keys are left to be asked for")
 		}
 	}
@@ -99,6 +100,7 @@ func TestShelfAllocations(t *testing.T) {
 	root := layer{columns: []column{{lead: `{"id":`}, {lead: `,"r":`, part: nested}}, tail: "}"}
 	s := (&statement{}).takeShelf()
 	row, line := [][]byte{[]byte("7"), []byte("70")}, [][]byte{[]byte("text"), []byte("12.50")}
+	keys := []int64{70}
 	page := func() {
 		s.clear()
 		for range 80 {
@@ -109,6 +111,7 @@ func TestShelfAllocations(t *testing.T) {
 			s.roots = append(s.roots, r)
 		}
 		s.wanted = s.wanted[:0]
+		s.parts[nested.number].expect(keys)
 		for range 4 {
 			if err := s.place(nested, 70, line, 0); err != nil {
 				t.Fatal(err)

@@ -28,8 +28,10 @@ type column struct {
 // first parameter, it returns rows of a key and a layer's columns, those of one key in the field's order.
 type part struct {
 	layer
+	number     int // among the statement's parts
 	shape      Shape
 	sql        string
+	between    string // sql for the keys from the first of two to the second, which an index has side by side
 	args       []any
 	parameters [][]byte
 }
@@ -58,13 +60,18 @@ func (l *layer) every(fn func(*part) error) error {
 	return nil
 }
 
-// of is the statement that reads the part's records for keys.
+// of is the statement that reads the part's records for keys, which are in order: theirs, or those of all keys between the
+// first and the last.
 func (p *part) of(keys []int64) (pg.Statement, error) {
+	sql := p.sql
+	if closeTogether(keys) {
+		sql, keys = p.between, []int64{keys[0], keys[len(keys)-1]}
+	}
 	list, err := pg.Parameters([]any{keys})
 	if err != nil {
 		return pg.Statement{}, err
 	}
-	return pg.Statement{SQL: p.sql, Parameters: append(list, p.parameters[1:]...)}, nil
+	return pg.Statement{SQL: sql, Parameters: append(list, p.parameters[1:]...)}, nil
 }
 
 // layer writes a level's fields of one record as columns: their expressions, and that of the flags, "" for none.
@@ -106,7 +113,7 @@ func (t table) onePart(n *Node) (fragment, error) {
 		return fragment{}, err
 	}
 	c := t.scope.c
-	p := &part{shape: n.Shape}
+	p := c.part(n)
 	defer c.begin()()
 	keys := c.keys()
 	target := table{scope: c.newScope(), model: comodel, alias: c.alias()}
@@ -119,14 +126,14 @@ func (t table) onePart(n *Node) (fragment, error) {
 		return fragment{}, err
 	}
 	p.layer = l
-	p.read(target, target.alias+".id", selected, flags, hidden, []string{target.alias + ".id = ANY(" + keys + ")"}, "")
+	p.read(target, target.alias+".id", " = ANY("+keys+")", selected, flags, hidden, nil, "")
 	return fragment{text: link.sql, part: p}, nil
 }
 
 // manyPart is toMany where the records are read by a statement of their own.
 func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error) {
 	c := t.scope.c
-	p := &part{shape: n.Shape}
+	p := c.part(n)
 	defer c.begin()()
 	keys := c.keys()
 	lines, key, where, err := t.lines(n, f, asUser)
@@ -138,7 +145,6 @@ func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error)
 		// PostgreSQL would compare each row of the table with each key.
 		among = " IN (SELECT unnest(" + keys + "))"
 	}
-	where = append([]string{key + among}, where...)
 	selected, flags, hidden := []string{lines.alias + ".id"}, "", ""
 	p.columns = []column{{}}
 	if n.Sub != nil {
@@ -153,8 +159,14 @@ func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error)
 	if err != nil {
 		return fragment{}, err
 	}
-	p.read(lines, key, selected, flags, hidden, where, order.sql())
+	p.read(lines, key, among, selected, flags, hidden, where, order.sql())
 	return fragment{text: t.alias + ".id", part: p}, nil
+}
+
+// part returns an empty part for a node.
+func (c *compiler) part(n *Node) *part {
+	c.parts++
+	return &part{number: c.parts - 1, shape: n.Shape}
 }
 
 // begin begins another statement; what it returns goes back to that which is being written.
@@ -168,7 +180,7 @@ func (c *compiler) begin() func() {
 func (c *compiler) keys() string { return c.arg([]int64(nil)) + "::int8[]" }
 
 // read writes the part's statement.
-func (p *part) read(from table, key string, selected []string, flags, hidden string, where []string, order string) {
+func (p *part) read(from table, key, among string, selected []string, flags, hidden string, where []string, order string) {
 	all := fragment{flags: flags}
 	all.flag(hidden)
 	sql := "SELECT " + strings.Join(append([]string{key}, selected...), ", ")
@@ -176,9 +188,19 @@ func (p *part) read(from table, key string, selected []string, flags, hidden str
 		sql += ",\n" + all.flags
 		p.flagged = true
 	}
-	sql = from.selectWhere(sql, strings.Join(where, " AND "))
+	sql = from.selectWhere(sql, strings.Join(append([]string{amongMark}, where...), " AND "))
 	if order != "" {
 		sql += "\nORDER BY " + order
 	}
-	p.sql, p.args = from.scope.c.complete(sql)
+	sql, p.args = from.scope.c.complete(sql)
+	p.sql = strings.Replace(sql, amongMark, key+among, 1)
+	p.between = strings.Replace(sql, amongMark, key+" BETWEEN "+firstOfKeys+" AND "+lastOfKeys, 1)
 }
+
+// amongMark stands for the condition on a part's keys until the rest is written, and what it compares is the first
+// parameter.
+const (
+	amongMark   = "$1\x00among"
+	firstOfKeys = "($1::int8[])[1]"
+	lastOfKeys  = "($1::int8[])[2]"
+)

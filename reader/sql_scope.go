@@ -30,6 +30,7 @@ type compiler struct {
 	args    []any
 	shared  []shared
 	aliases int
+	parts   int // begun so far
 	spliced []spliceSource
 }
 

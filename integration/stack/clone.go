@@ -71,11 +71,14 @@ func (c *cloner) run(sizes Sizes) Clones {
 	c.exec(`CREATE TEMP TABLE new_order AS SELECT nextval('sale_order_id_seq')::int AS id, s.* FROM (SELECT o.old, g - 1 AS n
 		FROM generate_series(1, $1::int) g JOIN (SELECT id AS old, row_number() OVER (ORDER BY id) AS k FROM sale_order WHERE `+own+`) o
 			ON o.k = 1 + g % (SELECT count(*) FROM sale_order WHERE `+own+`) ORDER BY g) s`, sizes.Orders)
-	// A line's copy keeps what it says of its product; which order of the demo data it is of does not matter.
-	c.exec(`CREATE TEMP TABLE new_line AS SELECT nextval('sale_order_line_id_seq')::int AS id, l.old, o.id AS order_id
+	// A line's copy keeps what it says of its product; which order of the demo data it is of does not matter. Its id is next
+	// to those of the order's other lines, as where lines come with their orders.
+	c.exec(`CREATE TEMP TABLE new_line AS SELECT nextval('sale_order_line_id_seq')::int AS id, s.old, s.order_id
+		FROM (SELECT l.old, o.id AS order_id
 		FROM new_order o CROSS JOIN generate_series(1, $1::int) g
 		JOIN (SELECT id AS old, row_number() OVER (ORDER BY id) AS k FROM sale_order_line WHERE display_type IS NULL AND `+own+`) l
-			ON l.k = 1 + (o.n * $1::int + g) % (SELECT count(*) FROM sale_order_line WHERE display_type IS NULL AND `+own+`)`, sizes.Lines)
+			ON l.k = 1 + (o.n * $1::int + g) % (SELECT count(*) FROM sale_order_line WHERE display_type IS NULL AND `+own+`)
+		ORDER BY o.id, g) s`, sizes.Lines)
 	c.exec("CREATE UNIQUE INDEX ON new_order (id)")
 	c.exec("ANALYZE new_order, new_line")
 	c.copy("sale_order", "new_order new JOIN sale_order old ON old.id = new.old", map[string]string{
