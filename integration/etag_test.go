@@ -3,6 +3,8 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -160,4 +162,60 @@ func TestTagsWithoutReading(t *testing.T) {
 	require.NoError(t, err)
 	got := v.send("GET", paths[0], token, "", "If-None-Match", tag)
 	require.Equal(t, 404, got.status, "%s", got.body)
+}
+
+// Ensure a long page, which is sent before all of it is read, is told unchanged while nothing is written, not once anything is,
+// and not to a client that was sent a part of it.
+func TestTagsOfStreams(t *testing.T) {
+	s := shared(t, "19.0").fork(t)
+	v := s.serve(t, nil, "LATERAL_DATABASE_MAX_CONNS=2")
+	token, owner := v.admin(t, s), s.owner(t)
+	const path = "/v2/ir.model.fields?exclude_fields=*&include_fields=[('id'),('name'),('field_description'),('ttype'),('model_id',('model',))]"
+	first := v.send("GET", path, token, "")
+	require.Equal(t, 200, first.status, "%s", first.body)
+	require.Greater(t, len(first.body), 300<<10)
+	unchanged := func(tag string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); ; {
+			got := v.send("GET", path, token, "", "If-None-Match", tag)
+			if got.status == 304 {
+				require.Empty(t, got.body)
+				require.Equal(t, tag, got.header.Get("ETag"))
+				return
+			}
+			require.Equal(t, 200, got.status)
+			require.Equal(t, string(first.body), string(got.body))
+			require.NotEqual(t, tag, got.header.Get("ETag"))
+			require.True(t, time.Now().Before(end), "it is read however often it is asked for")
+			tag = got.header.Get("ETag")
+		}
+	}
+	require.NotEmpty(t, first.header.Get("ETag"))
+	unchanged(first.header.Get("ETag"))
+	before := v.send("GET", path, token, "")
+	tag := before.header.Get("ETag")
+	unchanged(tag)
+	_, err := owner.Exec(t.Context(), `UPDATE ir_model SET model = model || '.x' WHERE id = (SELECT max(id) FROM ir_model)`)
+	require.NoError(t, err)
+	after := v.send("GET", path, token, "", "If-None-Match", tag)
+	require.Equal(t, 200, after.status)
+	require.NotEqual(t, string(before.body), string(after.body))
+
+	// The client reads a little and leaves, more than once, since the service may have sent all by then.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for range 5 {
+		response, err := v.open(t.Context(), client, path, token, "identity")
+		require.NoError(t, err)
+		torn := response.Header.Get("ETag")
+		require.NotEmpty(t, torn)
+		_, err = io.CopyN(io.Discard, response.Body, 1<<10)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		got := v.send("GET", path, token, "", "If-None-Match", torn)
+		if got.status == 200 {
+			require.Equal(t, string(after.body), string(got.body))
+			return
+		}
+	}
+	t.Error("a part of an answer is taken for the whole")
 }

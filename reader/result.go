@@ -77,6 +77,9 @@ func (r *Result) Remember(tag string) {
 	}
 }
 
+// Lasting reports whether Remember is of use: whether the answer stays what it is for as long as nothing is written.
+func (r *Result) Lasting() bool { return r.remember != nil }
+
 // Close ends the read, finished or not.
 func (r *Result) Close() error { return r.source.close() }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
@@ -38,16 +39,35 @@ func (x *exchange) known(rows Rows) bool {
 	return x.unchanged(tag)
 }
 
-// asker tells the reader which answers the client has, nil where it names none. What the reader knows to be unchanged
-// without reading it is answered like what was read and is the same.
-func (x *exchange) asker() *reader.Asker {
+// streamTag gives a long answer a tag before it is there, where the reader can tell later that it would be the same; ""
+// otherwise. The tag is a number that no other answer has.
+func (x *exchange) streamTag(rows Rows) string {
+	if !rows.Lasting() {
+		return ""
+	}
+	var number [16]byte
+	// It never fails: crypto/rand ends the program instead.
+	_, _ = rand.Read(number[:])
+	tag := `"s` + base64.RawURLEncoding.EncodeToString(number[:]) + `"`
+	x.ctx.Response.Header.Set("ETag", "W/"+tag)
+	return tag
+}
+
+// asker tells the reader which answers the client has, nil where that is of no use: of a page also where the client names none,
+// since a stream is remembered when it is sent first. What the reader knows to be unchanged without reading it is
+// answered like what was read and is the same.
+func (x *exchange) asker(q reader.Query) *reader.Asker {
 	header := string(x.ctx.Request.Header.Peek("If-None-Match"))
-	if header == "" || strings.TrimSpace(header) == "*" {
+	if header == "" && q.One || strings.TrimSpace(header) == "*" {
 		return nil
 	}
 	request := &x.ctx.Request
+	asks := sha256.New()
+	asks.Write(request.URI().FullURI())
+	asks.Write([]byte{0})
+	asks.Write(request.Body())
 	return &reader.Asker{
-		Asks: string(request.URI().FullURI()) + "\x00" + string(request.Body()),
+		Asks: string(asks.Sum(nil)),
 		Has:  func(tag string) bool { return matches(header, tag) },
 	}
 }

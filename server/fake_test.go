@@ -47,6 +47,7 @@ type fakeReader struct {
 	closed     atomic.Int64
 	unchanged  string   // the tag of an answer that is not read
 	remembered []string // tags of answers
+	lasting    bool     // long answers can be remembered
 }
 
 func (f *fakeReader) Read(ctx context.Context, _ auth.Credentials, q reader.Query) (Rows, error) {
@@ -138,6 +139,8 @@ func (r *fakeRows) Columns() []reader.Column { return r.reader.columns }
 func (r *fakeRows) Total() (int64, bool) { return r.reader.total, r.counted }
 
 func (r *fakeRows) Unchanged() string { return r.reader.unchanged }
+
+func (r *fakeRows) Lasting() bool { return r.reader.lasting }
 
 func (r *fakeRows) Remember(tag string) { r.reader.remembered = append(r.reader.remembered, tag) }
 

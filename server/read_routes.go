@@ -80,7 +80,7 @@ func (s *Server) startRead(x *exchange, operation string, query func(params) (re
 	if err != nil {
 		return nil, nil, x.afterModel(err)
 	}
-	q.Asker = x.asker()
+	q.Asker = x.asker(q)
 	end := x.work()
 	rows, err := s.deps.Reader.Read(end.ctx, who, q)
 	if err != nil {

@@ -52,6 +52,8 @@ type Rows interface {
 	Estimated() bool
 	// Unchanged is the tag of the answer where the client has it and nothing was read; empty otherwise.
 	Unchanged() string
+	// Lasting reports whether Remember is of use.
+	Lasting() bool
 	// Remember notes the tag of the whole answer, before Close, for clients who have it.
 	Remember(tag string)
 	// Cursor is the place of the page that follows, once all of this one has been read, empty where this is

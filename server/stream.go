@@ -59,6 +59,7 @@ func (x *exchange) startStream(p *page) {
 	x.streaming = true
 	x.status = x.success
 	p.head()
+	p.tag = x.streamTag(p.rows)
 	if p.coding = x.coding(); p.coding != nil {
 		x.ctx.Response.Header.SetContentEncoding(p.coding.name)
 	}
@@ -79,6 +80,7 @@ type page struct {
 	// cursor is the place of the page that follows, of pages by key, known when all records are.
 	cursor string
 	byKey  bool
+	tag    string // of a stream that may be told unchanged later; empty: it may not
 	failed error
 }
 
@@ -173,7 +175,14 @@ func (p *page) writeTo(w *pieceWriter) error {
 	if _, err := w.Write([]byte(p.form.closing(p))); err != nil {
 		return err
 	}
-	return w.finish()
+	if err := w.finish(); err != nil {
+		return err
+	}
+	if p.tag != "" {
+		// An answer of which only a part was sent is never called unchanged.
+		p.rows.Remember(p.tag)
+	}
+	return nil
 }
 
 // Close ends a stream, whether it was written to its end or not. fasthttp calls it once.
