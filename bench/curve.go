@@ -18,6 +18,8 @@ type Point struct {
 	// Amount is how much is asked for, in what the cost is to grow with; Cost how long it takes, in seconds.
 	Amount float64 `json:"amount"`
 	Cost   float64 `json:"seconds"`
+	// CPU is lateral's processor time for a request.
+	CPU time.Duration `json:"lateral_cpu_ns"`
 }
 
 // Curve tells how cost grows with something.
@@ -100,12 +102,21 @@ func (b *bench) curve(ctx context.Context, name string, s sample) error {
 	duration := min(b.Duration, curveDuration)
 	begin := time.Now()
 	var ours, theirs []float64
+	var spent []time.Duration
 	for round := 0; round < min(b.Rounds, curveRounds) && (round == 0 || time.Since(begin) < curvePatience); round++ {
+		before, err := cpuTime(s.service.pid)
+		if err != nil {
+			return err
+		}
 		m, err := loop(ctx, clients, duration, func() client { return s.service.client(s.workload, next) })
 		if err != nil {
 			return err
 		}
-		ours = append(ours, m.perSecond())
+		after, err := cpuTime(s.service.pid)
+		if err != nil {
+			return err
+		}
+		ours, spent = append(ours, m.perSecond()), append(spent, (after-before)/time.Duration(m.Requests))
 		// The pool of lateral has that many connections.
 		rate, err := limit.run(ctx, min(clients, serviceConns), duration)
 		if err != nil {
@@ -113,7 +124,7 @@ func (b *bench) curve(ctx context.Context, name string, s sample) error {
 		}
 		theirs = append(theirs, rate)
 	}
-	point := Point{X: s.x, Amount: s.amount, Lateral: median(ours), Ceiling: median(theirs)}
+	point := Point{X: s.x, Amount: s.amount, Lateral: median(ours), Ceiling: median(theirs), CPU: median(spent)}
 	point.Cost = float64(clients) / point.Lateral
 	b.report.add(name, point)
 	return nil

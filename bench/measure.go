@@ -80,6 +80,12 @@ func (b *bench) measure(ctx context.Context, w workload) error {
 			return err
 		}
 	}
+	if b.Profiles != "" {
+		b.say("%s: profiles", w.Title)
+		if err := b.profile(ctx, w, next); err != nil {
+			return err
+		}
+	}
 	result.finish()
 	b.report.Results = append(b.report.Results, result)
 	b.say("%s: %s", w.Title, result.line())

@@ -200,9 +200,9 @@ func (r *Report) WriteTable(out io.Writer) error {
 		fmt.Fprintln(table)
 	}
 	for _, c := range r.Curves {
-		row(c.Name, "lateral/s", "pgbench/s", "of it", "each")
+		row(c.Name, "lateral/s", "pgbench/s", "of it", "each", "CPU lateral")
 		for _, p := range c.Points {
-			row(p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling), number(1000*p.Cost)+" ms")
+			row(p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling), number(1000*p.Cost)+" ms", microseconds(p.CPU))
 		}
 		fmt.Fprintln(table)
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	Long bool
 	// Curves are the names of those to measure of growth: page, depth, offset, rules, table, lines; none: all.
 	Curves []string
+	// Profiles is a folder for profiles of every workload; empty: none are taken.
+	Profiles string
 	// Executable is the program of which `serve` is measured.
 	Executable string
 	// Commit is the program's, for the report.

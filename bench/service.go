@@ -19,10 +19,12 @@ import (
 // service is a lateral that runs as a process of its own, so that what it needs is its own.
 type service struct {
 	address string
-	pid     int
-	command *exec.Cmd
-	folder  string
-	tokens  map[string]string // by role
+	// profiles is where the process gives profiles of itself.
+	profiles string
+	pid      int
+	command  *exec.Cmd
+	folder   string
+	tokens   map[string]string // by role
 }
 
 // startService starts `lateral serve` on a stack, with presets by model, and logs the roles in.
@@ -50,6 +52,9 @@ func (s *service) start(ctx context.Context, executable string, odoo *stack.Stac
 		return err
 	}
 	s.address = address
+	if s.profiles, err = freeAddress(); err != nil {
+		return err
+	}
 	s.command = exec.Command(executable, "serve")
 	s.command.Dir = s.folder
 	for _, setting := range os.Environ() {
@@ -61,6 +66,7 @@ func (s *service) start(ctx context.Context, executable string, odoo *stack.Stac
 		"LATERAL_LISTEN="+address, "LATERAL_DATABASE_DSN="+odoo.DSN, fmt.Sprintf("LATERAL_DATABASE_MAX_CONNS=%d", conns),
 		"LATERAL_ODOO_URL="+odoo.OdooURL, "LATERAL_ODOO_DATABASE="+odoo.Database,
 		"LATERAL_FILESTORE="+odoo.Filestore, "LATERAL_PRESETS="+s.folder, "LATERAL_LOG_ACCESS=false",
+		"LATERAL_PROFILE_LISTEN="+s.profiles,
 		// A run takes longer than a token lives.
 		"LATERAL_ACCESS_TOKEN_EXPIRES_IN=0")
 	log := &tail{}

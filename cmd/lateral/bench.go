@@ -46,6 +46,7 @@ func benchCommand() *cobra.Command {
 	flags.StringSliceVar(&o.Workloads, "workloads", nil, "workloads to compare by name (default: all)")
 	flags.StringSliceVar(&o.Curves, "curves", nil, "curves to measure: page, depth, offset, rules, table, lines (default: all)")
 	flags.BoolVar(&o.Long, "long", true, "also stream all orders and measure how costs grow")
+	flags.StringVar(&o.Profiles, "profiles", "", "folder for a profile of lateral and the plan and statements of PostgreSQL, of each workload; empty: none")
 	flags.StringVar(&o.out, "out", ".", "folder for bench.json and bench.html")
 	return command
 }
@@ -57,8 +58,13 @@ func runBench(ctx context.Context, o benchOptions, out io.Writer) error {
 	}
 	o.Commit = moduleVersion()
 	// Found wanting after the run, the folder would cost all of it.
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return fmt.Errorf("folder for the report: %w", err)
+	for _, folder := range []string{o.out, o.Profiles} {
+		if folder == "" {
+			continue
+		}
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("folder for the report: %w", err)
+		}
 	}
 	var report *bench.Report
 	err = withOdoo(ctx, "19.0", o.Progress, func(odoo *stack.Stack, s settings) error {

@@ -44,6 +44,12 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer service.close()
+	profiles, err := serveProfiles(ctx, s.ProfileListen, log)
+	if err != nil {
+		return err
+	}
+	// What is left of it ends with the process.
+	defer func() { _ = profiles.close() }()
 	var listen net.ListenConfig
 	ln, err := listen.Listen(ctx, "tcp", s.Listen)
 	if err != nil {

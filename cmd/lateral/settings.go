@@ -15,6 +15,7 @@ import (
 type settings struct {
 	Listen          string        `koanf:"listen" help:"address to listen on"`
 	ShutdownTimeout time.Duration `koanf:"shutdown_timeout" help:"how long running requests may take after a signal to stop"`
+	ProfileListen   string        `koanf:"profile_listen" help:"address to give profiles of the process at (/debug/pprof/), for nobody else than whoever runs it; empty: none"`
 
 	Database  databaseSettings `koanf:"database"`
 	Odoo      odooSettings     `koanf:"odoo"`
