@@ -194,9 +194,9 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := p.Limit
+	limit, searches := p.Limit, []string{conditions}
 	if q.Keyset {
-		if conditions, err = c.keyset(result, p, q, order, conditions); err != nil {
+		if searches, err = c.keyset(result, p, q, order, conditions); err != nil {
 			return nil, err
 		}
 		if limit > 0 {
@@ -212,16 +212,22 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 		outer[i] = rows.alias + "." + name + term.suffix()
 	}
 	// Which columns the documents need is known when they are written.
-	inner := page.selectWhere("SELECT "+neededColumns+head, conditions)
 	// The page is found before its documents are written. LIMIT and OFFSET are part of the text:
 	// PostgreSQL plans an unknown limit for a tenth of the table. OFFSET 0 keeps it from writing
 	// documents before it sorts.
-	inner += "\nORDER BY " + order.sql()
 	result.limit = limit
+	rest := ""
 	if limit > 0 {
-		inner += "\nLIMIT " + strconv.FormatInt(limit, 10)
+		rest = "\nLIMIT " + strconv.FormatInt(limit, 10)
 	}
-	inner += "\nOFFSET " + strconv.FormatInt(p.Offset, 10)
+	rest += "\nOFFSET " + strconv.FormatInt(p.Offset, 10)
+	for i, conditions := range searches {
+		searches[i] = page.selectWhere("SELECT "+neededColumns+head, conditions) + "\nORDER BY " + order.sql() + rest
+	}
+	inner := searches[0]
+	if len(searches) > 1 {
+		inner = "SELECT " + rows.alias + ".*\nFROM ((" + strings.Join(searches, ")\nUNION ALL\n(") + ")) " + rows.alias + "\nORDER BY " + strings.Join(outer, ", ") + rest
+	}
 
 	selected, flags, err := rows.selected(result, p.Root)
 	if err != nil {
@@ -231,7 +237,7 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 	for i, column := range needed {
 		needed[i] = page.alias + "." + column
 	}
-	inner = strings.Replace(inner, neededColumns, strings.Join(needed, ", "), 1)
+	inner = strings.ReplaceAll(inner, neededColumns, strings.Join(needed, ", "))
 	keys := make([]string, result.keys)
 	for i := range keys {
 		keys[i] = rows.alias + "." + ident("__order_"+strconv.Itoa(i)) + "::text"
@@ -267,21 +273,26 @@ func (c *compiler) watchRules() func() bool {
 }
 
 // keyset makes a statement one of pages by key: it returns the conditions with that on where the
-// page begins.
-func (c *compiler) keyset(result *statement, p *Plan, q Query, order ordering, conditions string) (string, error) {
+// page begins, of several searches whose first records together are the page's.
+func (c *compiler) keyset(result *statement, p *Plan, q Query, order ordering, conditions string) ([]string, error) {
 	for _, term := range order.terms {
 		if !keyTypes[term.typ] {
-			return "", delegate("pages by key in an order by %s, which is %s", term.label, term.typ)
+			return nil, delegate("pages by key in an order by %s, which is %s", term.label, term.typ)
 		}
 	}
 	if result.binding = bind(p, order); p.Limit > 0 {
 		result.page, result.keys = p.Limit, len(order.terms)
 	}
-	behind, err := c.behind(order, q.from)
-	if err != nil || behind == "" || conditions == "" {
-		return conditions + behind, err
+	searches, err := c.behind(order, q.from)
+	if conditions != "" {
+		for i, behind := range searches {
+			searches[i] = conditions + " AND " + behind
+		}
 	}
-	return conditions + " AND " + behind, nil
+	if len(searches) == 0 {
+		searches = []string{conditions}
+	}
+	return searches, err
 }
 
 // compileOne writes the read of one record by its id, which needs no page.

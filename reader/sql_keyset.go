@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -13,15 +14,15 @@ var keyTypes = map[string]bool{
 	"date": true, "timestamp": true, "text": true, "varchar": true,
 }
 
-// behind writes the condition that a record stands behind a position in an order. Where PostgreSQL can
-// compare whole rows it does, which an index of these columns serves; otherwise each term decides
-// among the records that are equal in those before it.
-func (c *compiler) behind(o ordering, from *position) (string, error) {
+// behind writes the conditions that a record stands behind a position in an order: none of the first page, else one
+// for each of the searches that find the records behind it. There are two where NULLs come last: no index leads to
+// what is greater or NULL, but one does to either.
+func (c *compiler) behind(o ordering, from *position) ([]string, error) {
 	if from == nil {
-		return "", nil
+		return nil, nil
 	}
 	if len(from.values) != len(o.terms) {
-		return "", otherCursor()
+		return nil, otherCursor()
 	}
 	values := make([]string, len(o.terms))
 	for i, value := range from.values {
@@ -29,8 +30,20 @@ func (c *compiler) behind(o ordering, from *position) (string, error) {
 			values[i] = c.arg(cursorValue(i)) + "::" + o.terms[i].typ
 		}
 	}
+	first := o.terms[0]
+	if first.notNull || first.nullsFirst() || values[0] == "" {
+		return []string{o.behind(values)}, nil
+	}
+	known := ordering{terms: slices.Clone(o.terms)}
+	known.terms[0].notNull = true
+	return []string{known.behind(values), first.expression + " IS NULL"}, nil
+}
+
+// behind is the condition that a record stands behind values. Where PostgreSQL can compare whole rows it does, which an
+// index of these columns serves; otherwise each term decides among the records that are equal in those before it.
+func (o ordering) behind(values []string) string {
 	if o.comparable(values) {
-		return rowBehind(o, values), nil
+		return rowBehind(o, values)
 	}
 	var cases []string
 	equal := ""
@@ -45,7 +58,7 @@ func (c *compiler) behind(o ordering, from *position) (string, error) {
 	if bound := o.terms[0].bound(values[0]); bound != "" {
 		condition = bound + " AND " + condition
 	}
-	return condition, nil
+	return condition
 }
 
 // comparable reports whether a row comparison says what stands behind values: all terms have one

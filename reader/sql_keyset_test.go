@@ -40,13 +40,19 @@ func TestBehind(t *testing.T) {
 			"NULLs behind",
 			[]orderBy{number("a", true, "last"), id(true)},
 			texts("1", "5"),
-			"(a <= $::int4 OR a IS NULL) AND ((a < $::int4 OR a IS NULL) OR a = $::int4 AND id < $::int4)",
+			"(a, id) < ($::int4, $::int4) | a IS NULL",
 		},
 		{
 			"NULLs behind, ascending",
 			[]orderBy{number("a", false, ""), id(false)},
 			texts("1", "5"),
-			"(a >= $::int4 OR a IS NULL) AND ((a > $::int4 OR a IS NULL) OR a = $::int4 AND id > $::int4)",
+			"(a, id) > ($::int4, $::int4) | a IS NULL",
+		},
+		{
+			"NULLs behind, of the second term too",
+			[]orderBy{number("a", false, ""), number("b", false, ""), id(true)},
+			texts("1", "2", "5"),
+			"a >= $::int4 AND (a > $::int4 OR a = $::int4 AND (b > $::int4 OR b IS NULL) OR a = $::int4 AND b = $::int4 AND id < $::int4) | a IS NULL",
 		},
 		{"NULLs before, ascending", []orderBy{number("a", false, "first"), id(false)}, texts("1", "5"), "(a, id) > ($::int4, $::int4)"},
 		{
@@ -70,7 +76,7 @@ func TestBehind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := regexp.MustCompile(`\$\d+`).ReplaceAllString(got, "$$"); got != test.want {
+			if got := regexp.MustCompile(`\$\d+`).ReplaceAllString(strings.Join(got, " | "), "$$"); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
@@ -109,6 +115,19 @@ func TestKeysetStatement(t *testing.T) {
 	other.from = &position{binding: start.binding, values: texts("2025-01-02 03:04:05", "8")}
 	if args := next.arguments(other); args[2] != "8" || next.arguments(q)[2] != "7" {
 		t.Errorf("arguments %v", args)
+	}
+	nulls := q
+	nulls.Order, nulls.from = "amount", nil
+	if _, start, err = compileQuery(t, access, nulls, Context{Lang: "en_US"}); err != nil {
+		t.Fatal(err)
+	}
+	nulls.from = &position{binding: start.binding, values: texts("1.5", "7")}
+	if _, next, err = compileQuery(t, access, nulls, Context{Lang: "en_US"}); err != nil {
+		t.Fatal(err)
+	}
+	// Each of the two searches ends as early as both together do.
+	if strings.Count(next.sql, "UNION ALL") != 1 || strings.Count(next.sql, "LIMIT 11") != 3 || strings.Contains(next.sql, neededColumns) {
+		t.Error(next.sql)
 	}
 	if q.from.shape() != other.from.shape() || q.from.shape() == (&position{values: texts("-", "8")}).shape() {
 		t.Error("shapes")
