@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bytes"
 	"strconv"
 
 	"lateral/schema"
@@ -132,13 +131,21 @@ const exactDigits = 15
 
 // appendNumeral appends a number as appendFloat would append the float that its text reads as.
 func appendNumeral(dst, text []byte) []byte {
-	digits := bytes.TrimPrefix(text, []byte{'-'})
-	whole, fraction, _ := bytes.Cut(digits, []byte{'.'})
-	fraction = bytes.TrimRight(fraction, "0")
+	begin, end := 0, len(text)
+	if end > 0 && text[0] == '-' {
+		begin = 1
+	}
+	point := begin
+	for point < end && text[point] != '.' {
+		point++
+	}
+	whole, fraction := text[begin:point], text[min(point+1, end):]
+	for len(fraction) > 0 && fraction[len(fraction)-1] == '0' {
+		fraction = fraction[:len(fraction)-1]
+	}
 	// Numbers below 0.1 may have to be written with an exponent.
 	if len(whole) > 0 && len(whole)+len(fraction) <= exactDigits && decimal(whole) && decimal(fraction) && (len(fraction) == 0 || whole[0] != '0' || fraction[0] != '0') {
-		dst = append(dst, text[:len(text)-len(digits)]...)
-		dst = append(append(dst, whole...), '.')
+		dst = append(append(dst, text[:point]...), '.')
 		if len(fraction) == 0 {
 			return append(dst, '0')
 		}

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"strconv"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
 
 	"lateral/reader"
@@ -20,10 +22,12 @@ func (x *exchange) askAgain() {
 }
 
 // tag gives an answer all of which is there the tag of its body, and takes the body back where the client has it.
-// The tag is made of nothing but the bytes that would be sent. It is a weak one, since a content coding may follow.
+// The tag is made of nothing but the bytes that would be sent. It is a weak one, since a content coding may follow. Its
+// hash is not a cryptographic one, which took an eighth of the processor time of a page of 128 KB: nobody gains by an
+// answer that is taken for another of the same client's.
 func (x *exchange) tag(rows Rows) {
-	sum := sha256.Sum256(x.ctx.Response.Body())
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	body := x.ctx.Response.Body()
+	tag := `"` + strconv.FormatInt(int64(len(body)), 36) + "-" + strconv.FormatUint(xxhash.Sum64(body), 36) + `"`
 	x.ctx.Response.Header.Set("ETag", "W/"+tag)
 	rows.Remember(tag)
 	x.unchanged(tag)
