@@ -18,15 +18,20 @@ var errLate = errors.New("the statement took too long")
 const beginTransaction = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 // TransactionFor is PipelineFor in a transaction, which goes on after the statements: Send runs further
-// ones, and More reads on in the last of these. All see one snapshot. Close ends the transaction.
+// ones, and More reads on in the last of these. All see one snapshot. Close ends the transaction. Where one statement is
+// chosen that is read at once, it is taken for all that there is, which needs no transaction.
 func (p *Pool) TransactionFor(ctx context.Context, choose func(*Session) []Statement) (*Pipeline, error) {
 	pipeline, session, err := p.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	statements := choose(session)
-	first := []Statement{{SQL: beginTransaction}}
-	if pipeline.wire.plansOnce && slices.ContainsFunc(statements, func(s Statement) bool { return s.Generic }) {
+	var first []Statement
+	if len(statements) > 1 || statements[0].Portion > 0 {
+		pipeline.transaction = true
+		first = append(first, Statement{SQL: beginTransaction})
+	}
+	if pipeline.transaction && pipeline.wire.plansOnce && slices.ContainsFunc(statements, func(s Statement) bool { return s.Generic }) {
 		pipeline.generic = true
 		first = append(first, planOnce)
 	}
@@ -34,7 +39,6 @@ func (p *Pool) TransactionFor(ctx context.Context, choose func(*Session) []State
 		pipeline.Abandon()
 		return nil, err
 	}
-	pipeline.transaction = true
 	if err := pipeline.pass(len(first)); err != nil {
 		pipeline.Fail(err)
 		return nil, err
