@@ -382,6 +382,11 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 	if prepared.statement.parted {
 		send = from.TransactionFor
 	}
+	cancel := func() {}
+	if prepared.statement.parted {
+		// What is read ahead is ended by it.
+		ctx, cancel = context.WithCancel(ctx)
+	}
 	pipeline, err := send(ctx, func(session *pg.Session) []pg.Statement {
 		reading = signalReading{session: session}
 		if mayBeCalm {
@@ -407,16 +412,20 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		return append(batch, prepared.statement.of(q))
 	})
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	result, err := r.begin(ctx, pipeline, reading, c, p, prepared)
+	result, err := r.begin(ctx, cancel, pipeline, reading, c, p, prepared)
 	switch {
 	case errors.Is(err, errRestless):
-		if closed := pipeline.Close(); closed != nil {
+		closed := pipeline.Close()
+		cancel()
+		if closed != nil {
 			return nil, closed
 		}
 	case err != nil:
 		pipeline.Fail(err)
+		cancel()
 	default:
 		result.remember = q.remember(reading.session, prepared)
 	}
@@ -429,7 +438,7 @@ type movedError struct{ signals schema.Signals }
 func (e *movedError) Error() string { return "Odoo has signalled a change" }
 
 // begin reads the signals, the count and the first row of a pipeline.
-func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signalReading, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
+func (r *Reader) begin(ctx context.Context, cancel context.CancelFunc, pipeline *pg.Pipeline, reading signalReading, c *schema.Catalogue, p *auth.Principal, prepared *prepared) (*Result, error) {
 	if !reading.within {
 		s, err := reading.read(pipeline)
 		if err != nil {
@@ -441,7 +450,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 	}
 	result := &Result{Path: prepared.path, Reason: prepared.reason, Total: -1, plan: prepared.plan}
 	if reading.unchanged != "" {
-		result.Unchanged, result.source = reading.unchanged, nothing{pipeline}
+		result.Unchanged, result.source = reading.unchanged, nothing{pipeline, cancel}
 		return result, nil
 	}
 	if prepared.statement.count != "" {
@@ -449,7 +458,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 			return nil, err
 		}
 	}
-	source := &rowSource{pipeline: pipeline, statement: prepared.statement, limit: prepared.plan.Limit}
+	source := &rowSource{pipeline: pipeline, cancel: cancel, statement: prepared.statement, limit: prepared.plan.Limit}
 	if source.statement.layer != nil {
 		source.shelf = source.statement.takeShelf()
 	}
@@ -460,6 +469,7 @@ func (r *Reader) begin(ctx context.Context, pipeline *pg.Pipeline, reading signa
 		if errors.Is(err, errRestless) {
 			reading.last().times = 0
 		}
+		source.settle()
 		return nil, err
 	}
 	result.source, result.rows = source, source

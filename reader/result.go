@@ -100,6 +100,13 @@ type rowSource struct {
 	expected *string
 	// shelf is what layers are made documents on; nil: they come finished.
 	shelf *shelf
+	// begun and quiet are of pages in portions: the first has been asked for, and nothing is under way.
+	begun, quiet bool
+	// fetched tells of the reading of the next portion on the spare shelf, which has the pipeline and the state
+	// of the rows to itself until then; nil: nothing is read.
+	fetched chan error
+	spare   *shelf
+	cancel  context.CancelFunc // of what is read
 }
 
 // peek reads the first row ahead and returns the error it met, io.EOF aside.
@@ -190,12 +197,9 @@ func (s *rowSource) keep(keys [][]byte) {
 }
 
 func (s *rowSource) close() error {
-	idle := s.idle()
-	if s.shelf != nil {
-		s.statement.giveShelf(s.shelf)
-		s.shelf = nil
-	}
-	if !s.ended && !idle && (s.limit == 0 || s.read < s.limit) {
+	s.settle()
+	defer s.cancel()
+	if !s.ended && !s.quiet && (s.limit == 0 || s.read < s.limit) {
 		// Rather than read the rest of an answer that nobody wants, the connection is given up.
 		s.pipeline.Abandon()
 		return nil

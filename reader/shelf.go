@@ -12,16 +12,14 @@ import (
 // shelf is where a portion of a page that is rendered level by level is put together: the texts of all records
 // of all levels, with gaps where other records belong. Its memory is used again for the next portion.
 type shelf struct {
-	text    []byte
-	gaps    []gap
-	roots   []record
-	at      int     // the next of roots
-	parts   []*rows // by the parts' numbers, nil where none has been wanted
-	wanted  []*part // parts some of whose keys have been seen and not been asked for
-	out     []byte  // the document handed out last
-	whole   []byte  // the documents of records that are shown repeatedly
-	started bool
-	idle    bool // nothing is under way
+	text   []byte
+	gaps   []gap
+	roots  []record
+	at     int     // the next of roots
+	parts  []*rows // by the parts' numbers, nil where none has been wanted
+	wanted []*part // parts some of whose keys have been seen and not been asked for
+	out    []byte  // the document handed out last
+	whole  []byte  // the documents of records that are shown repeatedly
 }
 
 // record is the text of one record, from one byte to before another, and its gaps likewise.
@@ -78,7 +76,7 @@ func (s *statement) giveShelf(used *shelf) {
 		return
 	}
 	used.clear()
-	used.wanted, used.started, used.idle = nil, false, false
+	used.wanted = nil
 	s.shelves.Put(used)
 }
 
@@ -315,30 +313,64 @@ func (s Shape) listed(count int) bool {
 
 // nextOfPortion is next of a page that is rendered level by level.
 func (s *rowSource) nextOfPortion() ([]byte, error) {
-	shelf := s.shelf
-	if shelf.at == len(shelf.roots) {
+	if s.shelf.at == len(s.shelf.roots) {
 		if err := s.nextPortion(); err != nil {
 			return nil, err
 		}
 	}
+	shelf := s.shelf
 	var flags int64
 	shelf.out, flags = shelf.document(shelf.out[:0], &shelf.roots[shelf.at])
 	shelf.at++
 	return shelf.out, flagError(flags)
 }
 
-// nextPortion reads the next root records and all that is nested in them.
+// nextPortion puts the next root records, with all that is nested in them, on the shelf. Then it begins to read those behind
+// them on another shelf, so that PostgreSQL works while Go writes and the client reads.
 func (s *rowSource) nextPortion() error {
-	shelf := s.shelf
+	if s.fetched == nil {
+		if err := s.fetch(s.shelf); err != nil {
+			return err
+		}
+	} else {
+		err := <-s.fetched
+		s.fetched = nil
+		if err != nil {
+			return err
+		}
+		s.shelf, s.spare = s.spare, s.shelf
+	}
+	if s.ended {
+		return nil
+	}
+	if s.spare == nil {
+		s.spare = s.statement.takeShelf()
+	}
+	spare, fetched := s.spare, make(chan error, 1)
+	s.fetched = fetched
+	go func() {
+		defer func() {
+			// A handler survives one, and so does the process.
+			if bug := recover(); bug != nil {
+				fetched <- fmt.Errorf("reading ahead: panic: %v", bug)
+			}
+		}()
+		fetched <- s.fetch(spare)
+	}()
+	return nil
+}
+
+// fetch reads the next root records and all that is nested in them. io.EOF: there are none.
+func (s *rowSource) fetch(shelf *shelf) error {
 	if s.ended {
 		return io.EOF
 	}
-	if shelf.started {
+	if s.begun {
 		if err := s.pipeline.More(portion(s.statement.size.Load())); err != nil {
 			return err
 		}
 	}
-	shelf.started, shelf.idle = true, false
+	s.begun, s.quiet = true, false
 	shelf.clear()
 	for {
 		row, flags, err := s.row()
@@ -357,7 +389,7 @@ func (s *rowSource) nextPortion() error {
 	if err := shelf.gather(s.pipeline, s.ended); err != nil {
 		return err
 	}
-	shelf.idle = true
+	s.quiet = true
 	if len(shelf.roots) == 0 {
 		return io.EOF
 	}
@@ -365,5 +397,23 @@ func (s *rowSource) nextPortion() error {
 	return nil
 }
 
-// idle reports whether nothing is under way on the connection.
-func (s *rowSource) idle() bool { return s.shelf != nil && s.shelf.idle }
+// settle ends the reading ahead, if there is any, and gives the shelves back.
+func (s *rowSource) settle() {
+	if s.fetched != nil {
+		select {
+		case <-s.fetched:
+		default:
+			// PostgreSQL is not waited for.
+			s.cancel()
+			<-s.fetched
+			s.quiet = false
+		}
+		s.fetched = nil
+	}
+	for _, shelf := range []*shelf{s.shelf, s.spare} {
+		if shelf != nil {
+			s.statement.giveShelf(shelf)
+		}
+	}
+	s.shelf, s.spare = nil, nil
+}

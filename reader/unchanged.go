@@ -92,8 +92,14 @@ func lasts(c *schema.Catalogue, made *prepared) bool {
 }
 
 // nothing is the source of an answer that is not read.
-type nothing struct{ pipeline *pg.Pipeline }
+type nothing struct {
+	pipeline *pg.Pipeline
+	cancel   context.CancelFunc
+}
 
 func (nothing) next(context.Context) ([]byte, error) { return nil, io.EOF }
 
-func (n nothing) close() error { return n.pipeline.Close() }
+func (n nothing) close() error {
+	defer n.cancel()
+	return n.pipeline.Close()
+}
