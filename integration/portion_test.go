@@ -1,15 +1,21 @@
 package integration
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"lateral/auth"
+	"lateral/integration/stack"
 	"lateral/pg"
+	"lateral/reader"
+	"lateral/schema"
 )
 
 // take reads the rows of a statement, or of a portion of it, and returns their first columns and how they ended.
@@ -155,4 +161,60 @@ func TestPortionsLate(t *testing.T) {
 	_, err = columns(t.Context(), pool, "SELECT 1")
 	require.NoError(t, err)
 	pool.Close()
+}
+
+// Ensure a long page may be left at any record, also while what follows is read ahead: nothing goes on reading,
+// and in a snapshot the next read is as of the same instant.
+func TestPortionsGivenUp(t *testing.T) {
+	s := shared(t, versions()[0]).fork(t)
+	admin := s.login(t, stack.RoleAdmin)
+	fields, err := schema.ParseLiteral("['id', 'name', ('model_id', ('model',))]")
+	require.NoError(t, err)
+	q := reader.Query{Model: "ir.model.fields", Order: "id", Profile: reader.Typed(), Exclude: "*", Include: fields}
+	type reads interface {
+		Read(ctx context.Context, q reader.Query) (*reader.Result, error)
+	}
+	leave := func(from reads, after int) {
+		t.Helper()
+		result, err := from.Read(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, reader.PathDirect, result.Path)
+		for range after {
+			_, err := result.Next(t.Context())
+			require.NoError(t, err)
+		}
+		require.NoError(t, result.Close())
+	}
+	// The first readings find out how much a portion is.
+	for range 3 {
+		leave(ofUser{s.reader, admin}, 100)
+	}
+	before := runtime.NumGoroutine()
+	snapshot := s.reader.Snapshot(admin)
+	first := ""
+	for after := range 40 {
+		leave(ofUser{s.reader, admin}, after*after)
+		leave(snapshot, after*after)
+		one := q
+		one.Limit = 5
+		documents, _ := snapshotRead(t, snapshot, one)
+		if first == "" {
+			first = documents
+			_, err := s.owner(t).Exec(t.Context(), "UPDATE ir_model_fields SET name = name || '_later' WHERE id < 100")
+			require.NoError(t, err)
+		}
+		require.Equal(t, first, documents)
+	}
+	require.NoError(t, snapshot.Close(t.Context()))
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, time.Minute, 10*time.Millisecond, "something goes on reading")
+}
+
+// ofUser are a reader's reads of one user.
+type ofUser struct {
+	reader *reader.Reader
+	who    auth.Credentials
+}
+
+func (r ofUser) Read(ctx context.Context, q reader.Query) (*reader.Result, error) {
+	return r.reader.Read(ctx, r.who, q)
 }

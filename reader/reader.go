@@ -382,9 +382,9 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 	if prepared.statement.parted {
 		send = from.TransactionFor
 	}
-	cancel := func() {}
-	if prepared.statement.parted {
-		// What is read ahead is ended by it.
+	var cancel context.CancelFunc
+	if prepared.statement.parted && from == pipeliner(r.deps.Pool) {
+		// What is read ahead is ended by it, and the connection with it, which a snapshot has further use for.
 		ctx, cancel = context.WithCancel(ctx)
 	}
 	pipeline, err := send(ctx, func(session *pg.Session) []pg.Statement {
@@ -412,24 +412,31 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		return append(batch, prepared.statement.of(q))
 	})
 	if err != nil {
-		cancel()
+		ended(cancel)
 		return nil, err
 	}
 	result, err := r.begin(ctx, cancel, pipeline, reading, c, p, prepared)
 	switch {
 	case errors.Is(err, errRestless):
 		closed := pipeline.Close()
-		cancel()
+		ended(cancel)
 		if closed != nil {
 			return nil, closed
 		}
 	case err != nil:
 		pipeline.Fail(err)
-		cancel()
+		ended(cancel)
 	default:
 		result.remember = q.remember(reading.session, prepared)
 	}
 	return result, err
+}
+
+// ended ends what is read ahead, nil where nothing is.
+func ended(cancel context.CancelFunc) {
+	if cancel != nil {
+		cancel()
+	}
 }
 
 // movedError tells that Odoo has signalled a change.

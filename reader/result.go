@@ -106,7 +106,7 @@ type rowSource struct {
 	// of the rows to itself until then; nil: nothing is read.
 	fetched chan error
 	spare   *shelf
-	cancel  context.CancelFunc // of what is read
+	cancel  context.CancelFunc // of what is read ahead; nil: nothing is
 }
 
 // peek reads the first row ahead and returns the error it met, io.EOF aside.
@@ -197,9 +197,8 @@ func (s *rowSource) keep(keys [][]byte) {
 }
 
 func (s *rowSource) close() error {
-	s.settle()
-	defer s.cancel()
-	if !s.ended && !s.quiet && (s.limit == 0 || s.read < s.limit) {
+	defer ended(s.cancel)
+	if broken := s.settle(); broken || !s.ended && !s.quiet && (s.limit == 0 || s.read < s.limit) {
 		// Rather than read the rest of an answer that nobody wants, the connection is given up.
 		s.pipeline.Abandon()
 		return nil

@@ -340,7 +340,7 @@ func (s *rowSource) nextPortion() error {
 		}
 		s.shelf, s.spare = s.spare, s.shelf
 	}
-	if s.ended {
+	if s.ended || s.cancel == nil {
 		return nil
 	}
 	if s.spare == nil {
@@ -397,16 +397,16 @@ func (s *rowSource) fetch(shelf *shelf) error {
 	return nil
 }
 
-// settle ends the reading ahead, if there is any, and gives the shelves back.
-func (s *rowSource) settle() {
+// settle ends the reading ahead, if there is any, and gives the shelves back. It reports whether it had to break that off,
+// and the connection with it, rather than wait for PostgreSQL.
+func (s *rowSource) settle() (broken bool) {
 	if s.fetched != nil {
 		select {
 		case <-s.fetched:
 		default:
-			// PostgreSQL is not waited for.
 			s.cancel()
 			<-s.fetched
-			s.quiet = false
+			broken = true
 		}
 		s.fetched = nil
 	}
@@ -416,4 +416,5 @@ func (s *rowSource) settle() {
 		}
 	}
 	s.shelf, s.spare = nil, nil
+	return broken
 }

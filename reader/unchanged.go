@@ -100,6 +100,6 @@ type nothing struct {
 func (nothing) next(context.Context) ([]byte, error) { return nil, io.EOF }
 
 func (n nothing) close() error {
-	defer n.cancel()
+	defer ended(n.cancel)
 	return n.pipeline.Close()
 }
