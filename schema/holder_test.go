@@ -6,10 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-func TestHolderShares(t *testing.T) {
+// Ensure that callers share a load. The clock of the bubble stands still until all of them wait for it.
+func TestHolderShares(t *testing.T) { synctest.Test(t, testHolderShares) }
+
+func testHolderShares(t *testing.T) {
 	var loads atomic.Int32
 	h := NewHolder(func(context.Context) (*Catalogue, error) {
 		loads.Add(1)
