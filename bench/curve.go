@@ -15,6 +15,8 @@ type Point struct {
 	X       float64 `json:"x"`
 	Lateral float64 `json:"lateral"`
 	Ceiling float64 `json:"pgbench"`
+	// Web are Odoo's web_read with as many clients; 0: not measured.
+	Web float64 `json:"web_read,omitempty"`
 	// Amount is how much is asked for, in what the cost is to grow with; Cost how long it takes, in seconds.
 	Amount float64 `json:"amount"`
 	Cost   float64 `json:"seconds"`
@@ -75,6 +77,7 @@ type sample struct {
 	x        float64
 	amount   float64 // 0: x
 	clients  int     // 0: 1
+	web      bool    // Odoo has turns too
 	workload workload
 	clones   stack.Clones // among which single orders are drawn
 	service  *service
@@ -101,7 +104,7 @@ func (b *bench) curve(ctx context.Context, name string, s sample) error {
 	}
 	duration := min(b.Duration, curveDuration)
 	begin := time.Now()
-	var ours, theirs []float64
+	var ours, theirs, odoo []float64
 	var spent []time.Duration
 	for round := 0; round < min(b.Rounds, curveRounds) && (round == 0 || time.Since(begin) < curvePatience); round++ {
 		before, err := cpuTime(s.service.pid)
@@ -123,8 +126,15 @@ func (b *bench) curve(ctx context.Context, name string, s sample) error {
 			return err
 		}
 		theirs = append(theirs, rate)
+		if s.web {
+			rate, err := b.turn(ctx, clients, func() client { return newWebClient(b.Stack, b.users[s.workload.Role], s.workload, next) })
+			if err != nil {
+				return err
+			}
+			odoo = append(odoo, rate)
+		}
 	}
-	point := Point{X: s.x, Amount: s.amount, Lateral: median(ours), Ceiling: median(theirs), CPU: median(spent)}
+	point := Point{X: s.x, Amount: s.amount, Lateral: median(ours), Ceiling: median(theirs), Web: median(odoo), CPU: median(spent)}
 	point.Cost = float64(clients) / point.Lateral
 	b.report.add(name, point)
 	return nil

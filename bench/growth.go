@@ -34,10 +34,14 @@ func (b *bench) growth(ctx context.Context) error {
 	return nil
 }
 
+// mostWebClients is up to how many clients Odoo is asked too: its two workers answer them one after the other, so that more only
+// wait longer.
+const mostWebClients = 32
+
 // numbersOfClients measures reads of one order with more and more clients.
 func (b *bench) numbersOfClients(ctx context.Context) error {
 	for _, clients := range b.Clients {
-		s := sample{x: float64(clients), clients: clients, workload: b.find("one"), clones: b.clones, service: b.service}
+		s := sample{x: float64(clients), clients: clients, web: clients <= mostWebClients, workload: b.find("one"), clones: b.clones, service: b.service}
 		if err := b.curve(ctx, "one order, clients", s); err != nil {
 			return err
 		}

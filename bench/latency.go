@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -40,15 +41,14 @@ func (b *bench) latency(ctx context.Context) error {
 	return nil
 }
 
-// mixedClient makes a rare request after every nine others.
+// mixedClient makes a rare request now and then, for one in ten: by chance, since clients that count to ten would do so in step,
+// and ask for their pages all at once.
 type mixedClient struct {
 	often, rare client
-	n           int
 }
 
 func (c *mixedClient) do(ctx context.Context) error {
-	c.n++
-	if c.n%10 == 0 {
+	if rand.IntN(10) == 0 {
 		return c.rare.do(ctx)
 	}
 	return c.often.do(ctx)

@@ -200,9 +200,21 @@ func (r *Report) WriteTable(out io.Writer) error {
 		fmt.Fprintln(table)
 	}
 	for _, c := range r.Curves {
-		row(c.Name, "lateral/s", "pgbench/s", "of it", "each", "CPU lateral")
+		head := []any{c.Name, "lateral/s", "pgbench/s", "of it", "each", "CPU lateral"}
+		web := c.Points[0].Web > 0
+		if web {
+			head = append(head, "web_read/s", "times")
+		}
+		row(head...)
 		for _, p := range c.Points {
-			row(p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling), number(1000*p.Cost)+" ms", microseconds(p.CPU))
+			cells := []any{p.X, number(p.Lateral), number(p.Ceiling), fmt.Sprintf("%.2f", p.Lateral/p.Ceiling), number(1000*p.Cost) + " ms", microseconds(p.CPU)}
+			switch {
+			case p.Web > 0:
+				cells = append(cells, number(p.Web), number(p.Lateral/p.Web))
+			case web:
+				cells = append(cells, "", "")
+			}
+			row(cells...)
 		}
 		fmt.Fprintln(table)
 	}

@@ -118,6 +118,7 @@ type outcomes struct {
 
 func (*outcomes) Planned(bool) {}
 func (*outcomes) Renewed()     {}
+func (*outcomes) Together(int) {}
 
 func (o *outcomes) Shadowed(outcome string) {
 	o.mu.Lock()

@@ -12,8 +12,8 @@ import (
 // record. It fails where the read is refused whatever the records. Errors are *Error.
 func (r *Reader) Explain(ctx context.Context, who auth.Credentials, q Query) (path, reason string, err error) {
 	made, err := insist(ctx, r, who, &q, func(requested Context) (*prepared, error) {
-		_, _, made, err := r.planned(ctx, who, &q, requested)
-		return made, err
+		on, err := r.planned(ctx, who, &q, requested)
+		return on.prepared, err
 	})
 	if err != nil {
 		return "", "", err

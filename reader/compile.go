@@ -168,6 +168,9 @@ var columnName = regexp.MustCompile(`\b(a[0-9]+)\.("(?:[^"]|"")+"|[a-z_]+)`)
 // are Odoo's business, and marks nodes that must be fetched from Odoo as computed.
 func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 	if q.One && q.SearchField == "" {
+		if q.many {
+			return c.compileMany(p)
+		}
 		return c.compileOne(p)
 	}
 	page := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
@@ -300,11 +303,7 @@ func (c *compiler) keyset(result *statement, p *Plan, q Query, order ordering, c
 func (c *compiler) compileOne(p *Plan) (*statement, error) {
 	id := c.arg(int64(0))
 	record := table{scope: c.newScope(), model: p.Root.Model, alias: c.alias()}
-	var rest schema.Domain = schema.True{}
-	if terms, ok := p.Domain.(schema.And); ok {
-		rest = terms[1:] // behind the id, see byID
-	}
-	where, err := record.rootConditions(rest)
+	where, err := record.rootConditions(behindID(p.Domain))
 	if err != nil {
 		return nil, err
 	}
@@ -325,6 +324,14 @@ func (c *compiler) compileOne(p *Plan) (*statement, error) {
 	// The id is in front and in use, so it stays the first parameter.
 	c.end(result)
 	return result, nil
+}
+
+// behindID is what the domain of a read one has besides the id, which is its first term, see byID.
+func behindID(d schema.Domain) schema.Domain {
+	if terms, ok := d.(schema.And); ok {
+		return terms[1:]
+	}
+	return schema.True{}
 }
 
 // selected writes what a page's statement selects of its records, finished documents or the columns of a

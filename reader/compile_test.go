@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // Each file of testdata/sql is a request, a line of dashes, and per series the SQL that lateral
 // compiles it to, or why it leaves it to Odoo. The request has one setting per line:
-// model, fields, filters, order, offset, limit, one, created, lang, active_test, layered, and rule MODEL,
+// model, fields, filters, order, offset, limit, one, created, together, lang, active_test, layered, and rule MODEL,
 // opaque MODEL, closed MODEL, hidden MODEL.
 func TestCompileGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/sql/*.txt")
@@ -90,6 +90,9 @@ func compileText(t *testing.T, series, request string) string {
 			q.One, q.ID = true, v.(int64)
 		case "created":
 			q.One, q.Created, q.ID = true, true, v.(int64)
+		case "together":
+			q.One, q.many, q.ID = true, true, v.(int64)
+			f.layered = true
 		case "lang":
 			readContext.Lang = text
 		case "active_test":
@@ -144,7 +147,11 @@ func partTexts(l *layer, path string) string {
 			continue
 		}
 		name := path + "/" + strings.Trim(c.lead, `{,":`)
-		fmt.Fprintf(&out, "\n%s: %s", name, c.part.sql)
+		if c.ofRecord {
+			fmt.Fprintf(&out, "\n%s, alongside: %s", name, c.part.sql)
+		} else {
+			fmt.Fprintf(&out, "\n%s: %s", name, c.part.sql)
+		}
 		if len(c.part.args) > 1 {
 			fmt.Fprintf(&out, "\nargs: %v", c.part.args[1:])
 		}

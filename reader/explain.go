@@ -36,10 +36,11 @@ type NodeCost struct {
 func (r *Reader) Inspect(ctx context.Context, who auth.Credentials, q Query) (*Inspection, error) {
 	q.whole = true
 	return insist(ctx, r, who, &q, func(requested Context) (*Inspection, error) {
-		c, p, made, err := r.planned(ctx, who, &q, requested)
+		on, err := r.planned(ctx, who, &q, requested)
 		if err != nil {
 			return nil, err
 		}
+		c, p, made := on.catalogue, on.principal, on.prepared
 		if err := r.unlessStale(ctx, c, p, nil); err != nil {
 			return nil, err
 		}

@@ -72,6 +72,14 @@ func (r signalReading) current(c *schema.Catalogue, p *auth.Principal) bool {
 	return current(r.last().signals, c, p)
 }
 
+// statement is the first statement of a pipeline.
+func (r signalReading) statement(made *prepared) pg.Statement {
+	if r.calm {
+		return pg.Statement{SQL: "SELECT " + snapshotText}
+	}
+	return pg.Statement{SQL: made.signals}
+}
+
 // read returns the signals. It fails with errRestless where they have to be read after all.
 func (r signalReading) read(pipeline *pg.Pipeline) (s schema.Signals, err error) {
 	last := r.last()

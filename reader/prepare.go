@@ -24,8 +24,9 @@ type prepared struct {
 	signals   string
 	path      string
 	reason    string
-	files     bool // documents may hold marks of files
-	lasting   bool // the answer stays the same for as long as nothing is written in the database
+	files     bool   // documents may hold marks of files
+	turns     *turns // of reads of one record; nil: they go their own ways
+	lasting   bool   // the answer stays the same for as long as nothing is written in the database
 	// preset is kept because the cache tells presets apart by their addresses.
 	preset *schema.Preset
 }
@@ -86,6 +87,7 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 		}
 		made.files = made.files && made.statement.marksFiles()
 		made.lasting = lasts(c, made)
+		made.turns = r.turnsOf(made, q)
 	}
 	return made, nil
 }
@@ -93,7 +95,7 @@ func (r *Reader) compiled(ctx context.Context, who auth.Credentials, c *schema.C
 // layered reports whether a plan is to be rendered level by level.
 func (r *Reader) layered(p *Plan, q Query) bool {
 	from := cmp.Or(r.deps.LayersFrom, DefaultLayersFrom)
-	return !q.One && !q.whole && from > 0 && (p.Limit == 0 || p.Limit >= from)
+	return q.many || !q.One && !q.whole && from > 0 && (p.Limit == 0 || p.Limit >= from)
 }
 
 // accessor returns what tells the compiler and the planner what the user may read of a model.
@@ -179,6 +181,7 @@ func cacheKey(p *auth.Principal, q Query, c Context) string {
 	if q.One {
 		text("one")
 		b.WriteString(strconv.FormatBool(q.Created))
+		b.WriteString(strconv.FormatBool(q.many))
 		text(q.Content)
 		if q.SearchField != "" {
 			text(q.SearchField)

@@ -50,6 +50,7 @@ type Query struct {
 	Asker *Asker
 
 	whole bool // by one statement, whatever the length of the page
+	many  bool // of One: the statement is that which reads several records together
 
 	from *position // what After says
 	seal *sealer   // of cursors; nil: Keyset is not set

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"lateral/auth"
 	"lateral/pg"
@@ -35,6 +38,9 @@ type Deps struct {
 	// LayersFrom is the length of a page from which it is rendered level by level; 0: DefaultLayersFrom; negative:
 	// none is.
 	LayersFrom int64
+	// Abreast is how many reads of one record by the same statement may be under way at once, each by itself; further ones wait
+	// and are read together. 0: twice as many as the process has processors; negative: none wait.
+	Abreast int
 	// Secret is what the cursors of pages by key are sealed under, alike in all processes that shall know
 	// each other's; nil: one of this reader alone.
 	Secret func(ctx context.Context) ([]byte, error)
@@ -66,6 +72,8 @@ type Observer interface {
 	Planned(hit bool)
 	// Renewed is told when a signal of Odoo made catalogue or principal be read anew.
 	Renewed()
+	// Together is told how many reads of one record were made together.
+	Together(reads int)
 	// Shadowed is told what became of a read that was to be repeated through Odoo.
 	Shadowed(outcome string)
 }
@@ -74,6 +82,7 @@ type noObserver struct{}
 
 func (noObserver) Planned(bool)    {}
 func (noObserver) Renewed()        {}
+func (noObserver) Together(int)    {}
 func (noObserver) Shadowed(string) {}
 
 // Reader answers reads. It is safe for concurrent use.
@@ -82,7 +91,9 @@ type Reader struct {
 	odoo    *odooExecutor
 	cache   statementCache
 	cursors *cursors
-	shadow  *shadow // nil: no read is checked
+	shadow  *shadow      // nil: no read is checked
+	abreast int          // see Deps.Abreast; negative: any number
+	pages   atomic.Int64 // that are being read; those that wait for their client are not
 }
 
 // New returns a reader. One with shadow checks has to be closed.
@@ -93,7 +104,7 @@ func New(deps Deps) *Reader {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}, cursors: newCursors(deps.Secret)}
+	r := &Reader{deps: deps, odoo: &odooExecutor{caller: deps.Odoo}, cursors: newCursors(deps.Secret), abreast: cmp.Or(deps.Abreast, 2*runtime.GOMAXPROCS(0))}
 	if deps.Shadow.Share > 0 && deps.Shadow.Rate > 0 && deps.Trust != nil {
 		r.shadow = newShadow(r, deps.Shadow)
 	}
@@ -176,10 +187,19 @@ func (r *Reader) checkPage(q *Query) error {
 }
 
 func (r *Reader) attempt(ctx context.Context, who auth.Credentials, q Query, requested Context) (*Result, error) {
-	catalogue, principal, prepared, err := r.planned(ctx, who, &q, requested)
+	on, err := r.planned(ctx, who, &q, requested)
 	if err != nil {
 		return nil, err
 	}
+	if on.prepared.turns != nil && q.Asker == nil {
+		return r.inTurn(ctx, who, on, q)
+	}
+	return r.alone(ctx, who, on, q)
+}
+
+// alone makes a read by itself.
+func (r *Reader) alone(ctx context.Context, who auth.Credentials, on basis, q Query) (*Result, error) {
+	catalogue, principal, prepared := on.catalogue, on.principal, on.prepared
 	if prepared.statement == nil {
 		if err := r.unlessStale(ctx, catalogue, principal, nil); err != nil {
 			return nil, err
@@ -238,25 +258,34 @@ func (r *Reader) findPreset(q *Query, c *schema.Catalogue, p *auth.Policy) error
 	return nil
 }
 
-// planned prepares a query by the current catalogue and principal, which it returns too, and finds its
-// preset. A refusal is never of what was true before: errStale is returned instead.
-func (r *Reader) planned(ctx context.Context, who auth.Credentials, q *Query, requested Context) (*schema.Catalogue, *auth.Principal, *prepared, error) {
+// basis is what a read is made by.
+type basis struct {
+	catalogue *schema.Catalogue
+	principal *auth.Principal
+	context   Context
+	prepared  *prepared
+}
+
+// planned prepares a query by the current catalogue and principal and finds its preset. A refusal is never of what was
+// true before: errStale is returned instead.
+func (r *Reader) planned(ctx context.Context, who auth.Credentials, q *Query, requested Context) (basis, error) {
 	catalogue, err := r.catalogue(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return basis{}, err
 	}
 	principal, err := r.deps.Directory.Principal(ctx, r.deps.Pool, catalogue, who.UID, requested.Companies)
 	if err != nil {
-		return nil, nil, nil, r.unlessStale(ctx, catalogue, nil, asError(err))
+		return basis{}, r.unlessStale(ctx, catalogue, nil, asError(err))
 	}
 	if err := r.findPreset(q, catalogue, principal.Policy()); err != nil {
-		return nil, nil, nil, r.unlessStale(ctx, catalogue, principal, asError(err))
+		return basis{}, r.unlessStale(ctx, catalogue, principal, asError(err))
 	}
-	made, err := r.prepare(ctx, who, catalogue, principal, *q, requested.withUser(principal))
+	on := basis{catalogue: catalogue, principal: principal, context: requested.withUser(principal)}
+	on.prepared, err = r.prepare(ctx, who, catalogue, principal, *q, on.context)
 	if err != nil {
-		return nil, nil, nil, r.unlessStale(ctx, catalogue, principal, asError(err))
+		return basis{}, r.unlessStale(ctx, catalogue, principal, asError(err))
 	}
-	return catalogue, principal, made, nil
+	return on, nil
 }
 
 // catalogue returns the current catalogue, loading the first.
@@ -387,6 +416,7 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		// What is read ahead is ended by it, and the connection with it, which a snapshot has further use for.
 		ctx, cancel = context.WithCancel(ctx)
 	}
+	counted := r.count(prepared.statement)
 	pipeline, err := send(ctx, func(session *pg.Session) []pg.Statement {
 		reading = signalReading{session: session}
 		if mayBeCalm {
@@ -399,10 +429,7 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 			return []pg.Statement{prepared.statement.witness(q)}
 		}
 		batch := make([]pg.Statement, 1, 3)
-		batch[0].SQL = prepared.signals
-		if reading.calm {
-			batch[0].SQL = "SELECT " + snapshotText
-		}
+		batch[0] = reading.statement(prepared)
 		if reading.unchanged != "" {
 			return batch
 		}
@@ -412,10 +439,16 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		return append(batch, prepared.statement.of(q))
 	})
 	if err != nil {
+		counted()
 		ended(cancel)
 		return nil, err
 	}
 	result, err := r.begin(ctx, cancel, pipeline, reading, c, p, prepared)
+	if err == nil && result.rows != nil {
+		result.rows.counted = counted
+	} else {
+		counted()
+	}
 	switch {
 	case errors.Is(err, errRestless):
 		closed := pipeline.Close()
@@ -430,6 +463,15 @@ func (r *Reader) run(ctx context.Context, from pipeliner, c *schema.Catalogue, p
 		result.remember = q.remember(reading.session, prepared)
 	}
 	return result, err
+}
+
+// count counts a page as one that is being read until what it returns is called.
+func (r *Reader) count(s *statement) func() {
+	if !s.parted {
+		return func() {}
+	}
+	r.pages.Add(1)
+	return sync.OnceFunc(func() { r.pages.Add(-1) })
 }
 
 // ended ends what is read ahead, nil where nothing is.
@@ -465,7 +507,7 @@ func (r *Reader) begin(ctx context.Context, cancel context.CancelFunc, pipeline 
 			return nil, err
 		}
 	}
-	source := &rowSource{pipeline: pipeline, cancel: cancel, statement: prepared.statement, limit: prepared.plan.Limit}
+	source := &rowSource{pipeline: pipeline, cancel: cancel, statement: prepared.statement, limit: prepared.plan.Limit, counted: func() {}}
 	if source.statement.layer != nil {
 		source.shelf = source.statement.takeShelf()
 	}

@@ -100,6 +100,10 @@ type rowSource struct {
 	expected *string
 	// shelf is what layers are made documents on; nil: they come finished.
 	shelf *shelf
+	// counted ends the counting of the page as one that is being read, see turns; handed is how many bytes of it have been handed
+	// out.
+	counted func()
+	handed  int
 	// begun and quiet are of pages in portions: the first has been asked for, and nothing is under way.
 	begun, quiet bool
 	// fetched tells of the reading of the next portion on the spare shelf, which has the pipeline and the state
@@ -198,6 +202,7 @@ func (s *rowSource) keep(keys [][]byte) {
 
 func (s *rowSource) close() error {
 	defer ended(s.cancel)
+	defer s.counted()
 	if broken := s.settle(); broken || !s.ended && !s.quiet && (s.limit == 0 || s.read < s.limit) {
 		// Rather than read the rest of an answer that nobody wants, the connection is given up.
 		s.pipeline.Abandon()

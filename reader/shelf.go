@@ -45,7 +45,8 @@ type gap struct {
 
 // rows are the records of a part.
 type rows struct {
-	keys []int64 // to be asked for
+	keys  []int64 // to be asked for
+	asked bool    // alongside those that lead to them, so that nobody else need to ask
 	groups
 	all []record // from 1 on
 }
@@ -122,19 +123,26 @@ func (s *shelf) add(l *layer, row [][]byte, flags int64) (record, error) {
 
 // want notes that the records of a key are to be read, and returns where they will be.
 func (s *shelf) want(p *part, key int64) *rows {
-	for len(s.parts) <= p.number {
-		s.parts = append(s.parts, nil)
-	}
-	of := s.parts[p.number]
-	if of == nil {
-		of = &rows{all: make([]record, 1)}
-		s.parts[p.number] = of
+	of := s.rows(p)
+	if of.asked {
+		return of
 	}
 	if len(of.keys) == 0 {
 		s.wanted = append(s.wanted, p)
 	}
 	of.keys = append(of.keys, key)
 	return of
+}
+
+// rows are the records of a part, none at first.
+func (s *shelf) rows(p *part) *rows {
+	for len(s.parts) <= p.number {
+		s.parts = append(s.parts, nil)
+	}
+	if s.parts[p.number] == nil {
+		s.parts[p.number] = &rows{all: make([]record, 1)}
+	}
+	return s.parts[p.number]
 }
 
 // clear empties the shelf.
@@ -145,7 +153,7 @@ func (s *shelf) clear() {
 			continue
 		}
 		of.groups.clear()
-		of.all, of.keys = of.all[:1], of.keys[:0]
+		of.all, of.keys, of.asked = of.all[:1], of.keys[:0], false
 	}
 }
 
@@ -153,31 +161,62 @@ func (s *shelf) clear() {
 // tells that nothing else will be read.
 func (s *shelf) gather(pipeline *pg.Pipeline, last bool) error {
 	for len(s.wanted) > 0 {
-		parts := s.wanted
-		s.wanted = nil
-		statements := make([]pg.Statement, len(parts))
-		for i, p := range parts {
-			of := s.parts[p.number]
-			slices.Sort(of.keys)
-			keys := slices.Compact(of.keys)
-			of.expect(keys)
-			var err error
-			if statements[i], err = p.of(keys); err != nil {
-				return err
-			}
-			of.keys = of.keys[:0]
+		statements, parts, err := s.ask(s.wanted)
+		if err != nil {
+			return err
 		}
 		send := pipeline.Send
-		if last && !slices.ContainsFunc(parts, func(p *part) bool { return len(p.parts()) > 0 }) {
+		if last && !slices.ContainsFunc(parts, func(p *part) bool { return len(p.parts()) > len(p.alongside) }) {
 			send = pipeline.SendLast
 		}
 		if err := send(statements...); err != nil {
 			return err
 		}
-		for _, p := range parts {
-			if err := s.gatherPart(pipeline, p); err != nil {
-				return err
-			}
+		if err := s.gatherParts(pipeline, parts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask returns the statements that read the records that are wanted of parts, and of those alongside, and the parts in
+// the order of the statements.
+func (s *shelf) ask(wanted []*part) (statements []pg.Statement, parts []*part, err error) {
+	s.wanted = nil
+	for _, p := range wanted {
+		of := s.parts[p.number]
+		slices.Sort(of.keys)
+		keys := slices.Compact(of.keys)
+		if statements, parts, err = s.askFor(p, keys, statements, parts); err != nil {
+			return nil, nil, err
+		}
+		of.keys = of.keys[:0]
+	}
+	return statements, parts, nil
+}
+
+// askFor adds the statements that read a part, and those alongside, for keys.
+func (s *shelf) askFor(p *part, keys []int64, statements []pg.Statement, parts []*part) ([]pg.Statement, []*part, error) {
+	of := s.rows(p)
+	of.expect(keys)
+	statement, err := p.of(keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	statements, parts = append(statements, statement), append(parts, p)
+	for _, next := range p.alongside {
+		s.rows(next).asked = true
+		if statements, parts, err = s.askFor(next, keys, statements, parts); err != nil {
+			return nil, nil, err
+		}
+	}
+	return statements, parts, nil
+}
+
+func (s *shelf) gatherParts(pipeline *pg.Pipeline, parts []*part) error {
+	for _, p := range parts {
+		if err := s.gatherPart(pipeline, p); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -311,6 +350,9 @@ func (s Shape) listed(count int) bool {
 	return false
 }
 
+// longPage is how many bytes a page has that is taken to wait for its client rather than for PostgreSQL.
+const longPage = 256 << 10
+
 // nextOfPortion is next of a page that is rendered level by level.
 func (s *rowSource) nextOfPortion() ([]byte, error) {
 	if s.shelf.at == len(s.shelf.roots) {
@@ -322,6 +364,9 @@ func (s *rowSource) nextOfPortion() ([]byte, error) {
 	var flags int64
 	shelf.out, flags = shelf.document(shelf.out[:0], &shelf.roots[shelf.at])
 	shelf.at++
+	if s.handed += len(shelf.out); s.handed > longPage {
+		s.counted()
+	}
 	return shelf.out, flagError(flags)
 }
 

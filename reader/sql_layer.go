@@ -22,13 +22,18 @@ type column struct {
 	lead string    // what comes before the value
 	as   rendering // of the value
 	part *part     // nil: there is a value; otherwise the column is the key of the part's records
+	// ofRecord tells that the key is the id of the record itself.
+	ofRecord bool
 }
 
 // part is a relational field whose records are read by a statement of their own: for a list of keys, its
 // first parameter, it returns rows of a key and a layer's columns, those of one key in the field's order.
 type part struct {
 	layer
-	number     int // among the statement's parts
+	number int // among the statement's parts
+	// alongside are parts whose keys are the ids of this part's records, which are this part's own keys: they need not wait for
+	// the records.
+	alongside  []*part
 	shape      Shape
 	sql        string
 	between    string // sql for the keys from the first of two to the second, which an index has side by side
@@ -88,7 +93,7 @@ func (t table) layer(level *Level) (l layer, selected []string, flags string, er
 			sql = f.scalar.value.sql
 		}
 		selected = append(selected, sql)
-		l.columns = append(l.columns, column{lead: lead + `"` + n.Key + `":`, as: f.scalar.as, part: f.part})
+		l.columns = append(l.columns, column{lead: lead + `"` + n.Key + `":`, as: f.scalar.as, part: f.part, ofRecord: f.part != nil && f.text == t.alias+".id"})
 		all.flag(f.flags)
 		lead = ","
 	}
@@ -126,6 +131,7 @@ func (t table) onePart(n *Node) (fragment, error) {
 		return fragment{}, err
 	}
 	p.layer = l
+	p.sendAlongside()
 	p.read(target, target.alias+".id", " = ANY("+keys+")", selected, flags, hidden, nil, "")
 	return fragment{text: link.sql, part: p}, nil
 }
@@ -161,6 +167,15 @@ func (t table) manyPart(n *Node, f *schema.Field, asUser bool) (fragment, error)
 	}
 	p.read(lines, key, among, selected, flags, hidden, where, order.sql())
 	return fragment{text: t.alias + ".id", part: p}, nil
+}
+
+// sendAlongside has the parts that hang on the records of a part, whose keys are those records' ids, read together with it.
+func (p *part) sendAlongside() {
+	for _, column := range p.columns {
+		if column.ofRecord {
+			p.alongside = append(p.alongside, column.part)
+		}
+	}
 }
 
 // part returns an empty part for a node.

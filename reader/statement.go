@@ -15,10 +15,11 @@ import (
 func (r *Reader) Statement(ctx context.Context, who auth.Credentials, q Query) (pg.Statement, error) {
 	q.whole = true
 	return insist(ctx, r, who, &q, func(requested Context) (pg.Statement, error) {
-		_, _, made, err := r.planned(ctx, who, &q, requested)
+		on, err := r.planned(ctx, who, &q, requested)
 		if err != nil {
 			return pg.Statement{}, err
 		}
+		made := on.prepared
 		if made.statement == nil {
 			return pg.Statement{}, fmt.Errorf("%s is read through Odoo: %s", q.Model, made.reason)
 		}

@@ -32,6 +32,7 @@ type Metrics struct {
 	byOdoo   *prometheus.CounterVec
 	calls    *prometheus.CounterVec
 	shadows  *prometheus.CounterVec
+	together prometheus.Histogram
 	callTime *prometheus.HistogramVec
 
 	mu     sync.Mutex
@@ -60,13 +61,17 @@ func NewMetrics() *Metrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "lateral", Name: "request_duration_seconds", Help: "Time to answer, streaming included.", Buckets: durations,
 		}, []string{"route", "method"}),
+		together: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "lateral", Name: "reads_together", Help: "Reads of one record that were made together with others, by how many they were.",
+			Buckets: []float64{4, 8, 16, 32, 64},
+		}),
 		callTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "lateral", Name: "odoo_call_duration_seconds", Help: "Time of calls of Odoo.", Buckets: durations,
 		}, []string{"outcome"}),
 		models: make(map[string]bool),
 	}
 	m.registry.MustRegister(m.requests, m.duration, m.sent, m.broken, m.panics, m.renewals, m.cacheHits, m.cacheMisses, m.inFlight, m.reads, m.byOdoo,
-		m.calls, m.shadows, m.callTime, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		m.calls, m.shadows, m.together, m.callTime, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -137,7 +142,7 @@ func (m *Metrics) WatchTripped(count func() int) {
 	}, func() float64 { return float64(count()) }))
 }
 
-// Planned counts a look into the reader's cache of statements; with Renewed and Shadowed it makes Metrics a
+// Planned counts a look into the reader's cache of statements; with Renewed, Together and Shadowed it makes Metrics a
 // reader.Observer.
 func (m *Metrics) Planned(hit bool) {
 	if hit {
@@ -149,6 +154,9 @@ func (m *Metrics) Planned(hit bool) {
 
 // Renewed counts that a signal of Odoo made the reader read its catalogue or a user anew.
 func (m *Metrics) Renewed() { m.renewals.Inc() }
+
+// Together counts reads of one record that were made together.
+func (m *Metrics) Together(reads int) { m.together.Observe(float64(reads)) }
 
 // Shadowed counts what became of a read that was to be repeated through Odoo.
 func (m *Metrics) Shadowed(outcome string) { m.shadows.WithLabelValues(outcome).Inc() }

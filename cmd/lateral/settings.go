@@ -59,6 +59,7 @@ type shadowSettings struct {
 type databaseSettings struct {
 	DSN                string        `koanf:"dsn" help:"PostgreSQL of Odoo: postgres:// URL or key=value text" secret:"dsn"`
 	MaxConns           int           `koanf:"max_conns" help:"connections in the pool"`
+	Abreast            int           `koanf:"abreast" help:"reads of one record by the same statement that are under way at once, each by itself; further ones wait and are read together; 0: 2 for each processor, -1: none wait"`
 	StatementTimeout   time.Duration `koanf:"statement_timeout" help:"longest time of one statement, streaming included; 0: none"`
 	LockTimeout        time.Duration `koanf:"lock_timeout" help:"longest wait for a lock, as upgrades hold them; 0: none"`
 	ConnectTimeout     time.Duration `koanf:"connect_timeout" help:"longest time of one connection attempt"`

@@ -74,7 +74,8 @@ func newService(ctx context.Context, s settings, log *slog.Logger) (*service, er
 	read := reader.New(reader.Deps{
 		Pool: pool, Catalogues: source.holder, Directory: source.directory, Odoo: odoo,
 		Filestore: s.Filestore, Log: log, Observe: metrics, Trust: trust, Presets: presets, Secret: shared,
-		Shadow: reader.ShadowConfig{Share: s.Shadow.Share, Rate: s.Shadow.Rate, Trip: s.Shadow.Trip},
+		Abreast: s.Database.Abreast,
+		Shadow:  reader.ShadowConfig{Share: s.Shadow.Share, Rate: s.Shadow.Rate, Trip: s.Shadow.Trip},
 	})
 	current := &currentPresets{reader: read, keeper: presets}
 	methods := writer.NewMethods(odoo, time.Now)
