@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lateral/integration/stack"
+	"lateral/pg"
+	"lateral/reader"
 )
 
 // Ensure no answer is called unchanged that has changed: while Odoo counts a record up, a client that asks with the
@@ -229,4 +231,61 @@ func TestTagsOfStreams(t *testing.T) {
 		}
 	}
 	t.Error("a part of an answer is taken for the whole")
+}
+
+// Ensure what one connection knows to be unchanged is read by another, which has not seen it.
+func TestTagsOfConnections(t *testing.T) {
+	s := shared(t, "19.0").fork(t)
+	pool, err := pg.Open(t.Context(), pg.Config{DSN: s.DSN, MaxConns: 2})
+	require.NoError(t, err)
+	defer pool.Close()
+	r := reader.New(reader.Deps{Pool: pool, Catalogues: s.catalogues, Directory: s.directory, Odoo: s.odoo, Filestore: s.Filestore})
+	who := s.login(t, stack.RoleAdmin)
+	const tag = "the tag"
+	q := reader.Query{
+		Model: "sale.order", Profile: reader.Classic(), Limit: 5, Preset: s.orderPreset(t),
+		Asker: &reader.Asker{Asks: "the page", Has: func(one string) bool { return one == tag }},
+	}
+	unchanged := func() bool {
+		result, err := r.Read(t.Context(), who, q)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, result.Close()) }()
+		if result.Unchanged != "" {
+			require.Equal(t, tag, result.Unchanged)
+			return true
+		}
+		for err == nil {
+			_, err = result.Next(t.Context())
+		}
+		require.ErrorIs(t, err, io.EOF)
+		return false
+	}
+	remember := func() {
+		asked := q.Asker
+		defer func() { q.Asker = asked }()
+		q.Asker = &reader.Asker{Asks: asked.Asks, Has: func(string) bool { return false }}
+		result, err := r.Read(t.Context(), who, q)
+		require.NoError(t, err)
+		for err == nil {
+			_, err = result.Next(t.Context())
+		}
+		require.ErrorIs(t, err, io.EOF)
+		result.Remember(tag)
+		require.NoError(t, result.Close())
+	}
+	// Odoo may write something at any moment, and then nothing is known.
+	eventually(t, "one connection knows that the page is unchanged", func() bool {
+		remember()
+		if !unchanged() {
+			return false
+		}
+		// The connection that was used last is used next; the snapshot holds it.
+		held := r.Snapshot(who)
+		result, err := held.Read(t.Context(), reader.Query{Model: "sale.order", Profile: reader.Classic(), Limit: 1, Preset: q.Preset})
+		require.NoError(t, err)
+		require.NoError(t, result.Close())
+		require.False(t, unchanged(), "another connection takes for unchanged what it has not seen")
+		require.NoError(t, held.Close(t.Context()))
+		return unchanged()
+	})
 }

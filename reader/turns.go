@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // turns orders the reads of one record that are made by the same statement. Some go abreast, each by itself. Those that come
@@ -34,7 +35,7 @@ type told struct {
 	err      error
 	// ahead tells that the read may go ahead by itself, and is to call leave when it has ended.
 	ahead bool
-	// alone tells that it has been tried together with others, and is to be read by itself.
+	// alone tells that it has waited for too long, or been tried together with others, and is to be read by itself.
 	alone bool
 	// lead are the turns to be read together, that which is told first: what becomes of the others is to be told them, and then
 	// leaveTogether to be called.
@@ -94,16 +95,23 @@ func (t *turns) next() {
 	}
 }
 
-// wait returns what a turn comes to. Where the context ends before that is told, it gives the turn up and returns the context's
-// error.
+// patience is the longest that a read waits for its turn: where those before it take so long, each by itself, it gains nothing by
+// waiting for them.
+const patience = 100 * time.Millisecond
+
+// wait returns what a turn comes to. Where that is not told in time, it is to be read alone, and where the context ends before, the
+// turn is given up and the context's error returned.
 func (t *turns) wait(ctx context.Context, mine *turn) (told, error) {
+	impatient := time.NewTimer(patience)
+	defer impatient.Stop()
 	select {
 	case outcome := <-mine.told:
 		return outcome, nil
 	case <-ctx.Done():
+	case <-impatient.C:
 	}
 	if t.withdraw(mine) {
-		return told{}, ctx.Err()
+		return told{alone: true}, ctx.Err()
 	}
 	// It is being read, or others rely on it.
 	return <-mine.told, nil

@@ -117,6 +117,22 @@ func TestTurnsGivenUp(t *testing.T) {
 	}
 }
 
+func TestTurnsPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		order := newTurns(1, 64)
+		order.enter(1)
+		begun, late := time.Now(), order.enter(2)
+		outcome, err := order.wait(t.Context(), late)
+		if err != nil || !outcome.alone || time.Since(begun) != patience {
+			t.Fatalf("one that waits for a slow read is told %+v, %v after %v", outcome, err, time.Since(begun))
+		}
+		order.leave()
+		if order.under != 0 || len(order.waiting) != 0 {
+			t.Fatalf("%d under way, %d waiting", order.under, len(order.waiting))
+		}
+	})
+}
+
 // TestTurnsAll lets reads of all kinds come and go by chance: each has its turn once, no more are under way than may be, and in
 // the end nothing is.
 func TestTurnsAll(t *testing.T) {
