@@ -69,7 +69,8 @@ type soak struct {
 func TestSoak(t *testing.T) {
 	reads, writes := soakSize(t)
 	eachForkAtOnce(t, func(t *testing.T, s *stand) {
-		v := s.serve(t, nil, "LATERAL_ACCESS_TOKEN_EXPIRES_IN=0")
+		// None goes abreast, so that reads of single orders that are asked for at once are read together.
+		v := s.serve(t, nil, "LATERAL_ACCESS_TOKEN_EXPIRES_IN=0", "LATERAL_DATABASE_ABREAST=1")
 		k := &soak{t: t, v: v, ground: s.soakGround(t, soakWriters), tokens: map[string]string{}, perWrite: (reads + writes - 1) / writes}
 		k.permits = make(chan struct{}, 4*k.perWrite)
 		for _, role := range []string{stack.RoleAdmin, stack.RoleDemo, stack.RoleSalesman} {
@@ -88,8 +89,12 @@ func TestSoak(t *testing.T) {
 		if len(k.history.reads) < reads || done < writes {
 			t.Errorf("only %d reads and %d writes", len(k.history.reads), done)
 		}
-		t.Logf("%d reads beside %d writes in %.1f s, %d writes more were in each other's way; %d faults",
-			len(k.history.reads), done, took.Seconds(), k.again.Load(), len(faults))
+		together := v.metric(t, "lateral_reads_together_sum")
+		if together == 0 {
+			t.Error("no orders were read together")
+		}
+		t.Logf("%d reads, %.0f of them together, beside %d writes in %.1f s, %d writes more were in each other's way; %d faults",
+			len(k.history.reads), together, done, took.Seconds(), k.again.Load(), len(faults))
 	})
 }
 
@@ -232,10 +237,26 @@ func (k *soak) read(reader int) {
 		case 3:
 			c.reads(role+", a page", k.ground.pagePath(random.IntN(visible-3), 3), 3)
 		default:
-			own := k.ground.orders[0] // on the first board, which everybody sees
-			c.reads(role+", an order", k.ground.orderPath(own[random.IntN(len(own))]), 1)
+			k.readTogether(c.token, role, random)
 		}
 	}
+}
+
+// soakTogether is how many single orders are asked for at once.
+const soakTogether = 5
+
+// readTogether reads single orders at once, some of them perhaps the same.
+func (k *soak) readTogether(token, role string, random *rand.Rand) {
+	own := k.ground.orders[0] // on the first board, which everybody sees
+	var all sync.WaitGroup
+	for range soakTogether {
+		c, path := &soakClient{soak: k, token: token, writer: -1}, k.ground.orderPath(own[random.IntN(len(own))])
+		all.Go(func() {
+			defer c.keep()
+			c.reads(role+", an order among others", path, 1)
+		})
+	}
+	all.Wait()
 }
 
 // bump increments counts of everybody's orders.
