@@ -135,6 +135,9 @@ func (b *bench) lateralTurn(ctx context.Context, w workload, next func() read, r
 	if err != nil {
 		return 0, err
 	}
+	if err := resetPeak(b.service.pid); err != nil {
+		return 0, err
+	}
 	postgresBefore, visible := cpuOf(pids)
 	m, err := loop(ctx, comparedClients, b.Duration, clients)
 	if err != nil {
@@ -148,7 +151,9 @@ func (b *bench) lateralTurn(ctx context.Context, w workload, next func() read, r
 	if postgresAfter, still := cpuOf(pids); visible && still {
 		result.postgresCPU = append(result.postgresCPU, (postgresAfter-postgresBefore)/time.Duration(m.Requests))
 	}
-	return m.perSecond(), nil
+	peak, err := memory(b.service.pid, "VmHWM")
+	result.Memory = max(result.Memory, peak)
+	return m.perSecond(), err
 }
 
 // comodels finds where the relations of a tree point.

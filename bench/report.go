@@ -54,6 +54,8 @@ type Result struct {
 	// PostgreSQL's processes cannot be seen.
 	CPU         time.Duration `json:"lateral_cpu_ns"`
 	PostgresCPU time.Duration `json:"postgresql_cpu_ns"`
+	// Memory is the most that lateral had in any turn, in bytes.
+	Memory int64 `json:"lateral_peak_memory"`
 
 	cpu, postgresCPU []time.Duration
 }
@@ -177,13 +179,13 @@ func (r *Report) WriteTable(out io.Writer) error {
 	if r.Ended != "" {
 		fmt.Fprintf(out, "The run ended early: %s\n\n", r.Ended)
 	}
-	row("read", "lateral/s", "±", "pgbench/s", "of it", "web_read/s", "times", "plain/s", "times", "XML-RPC/s", "times", "CPU lateral", "CPU PostgreSQL")
+	row("read", "lateral/s", "±", "pgbench/s", "of it", "web_read/s", "times", "plain/s", "times", "XML-RPC/s", "times", "CPU lateral", "CPU PostgreSQL", "memory")
 	for i := range r.Results {
 		v := &r.Results[i]
 		row(v.Title, number(v.Peers[peerLateral].Median), fmt.Sprintf("%.0f%%", 100*v.Peers[peerLateral].spread()),
 			number(v.Peers[peerCeiling].Median), fmt.Sprintf("%.2f", v.ratio(peerCeiling)),
 			number(v.Peers[peerWeb].Median), number(v.ratio(peerWeb)), number(v.Peers[peerPlain].Median), number(v.ratio(peerPlain)), number(v.Peers[peerLevels].Median), number(v.ratio(peerLevels)),
-			microseconds(v.CPU), microseconds(v.PostgresCPU))
+			microseconds(v.CPU), microseconds(v.PostgresCPU), megabytes(v.Memory)+" MB")
 	}
 	fmt.Fprintln(table)
 	if l := r.Latency; l != nil {

@@ -81,6 +81,11 @@ func (c *cloner) run(sizes Sizes) Clones {
 		ORDER BY o.id, g) s`, sizes.Lines)
 	c.exec("CREATE UNIQUE INDEX ON new_order (id)")
 	c.exec("ANALYZE new_order, new_line")
+	taxes, lines := c.lineTaxes()
+	restore := func() {}
+	if sizes.Orders*sizes.Lines >= manyLines {
+		restore = c.withoutIndexes("sale_order", "sale_order_line", taxes)
+	}
 	c.copy("sale_order", "new_order new JOIN sale_order old ON old.id = new.old", map[string]string{
 		"id": "new.id", "name": "old.name || '-' || new.n", "date_order": "old.date_order - new.n * interval '1 hour'",
 		"partner_id": customer, "partner_invoice_id": customer, "partner_shipping_id": customer,
@@ -91,8 +96,8 @@ func (c *cloner) run(sizes Sizes) Clones {
 		"order_partner_id": "(SELECT o.partner_id FROM sale_order o WHERE o.id = new.order_id)",
 		"salesman_id":      "(SELECT o.user_id FROM sale_order o WHERE o.id = new.order_id)",
 	})
-	taxes, lines := c.lineTaxes()
 	c.copy(taxes, "new_line new JOIN "+taxes+" old ON old."+lines+" = new.old", map[string]string{lines: "new.id"})
+	restore()
 	c.exec("SET session_replication_role = DEFAULT")
 	c.exec("VACUUM ANALYZE")
 	c.scan("SELECT min(id), max(id) FROM new_order", &clones.FirstOrder, &clones.LastOrder)
@@ -105,6 +110,24 @@ func (c *cloner) exec(sql string, args ...any) {
 	}
 	if _, err := c.conn.Exec(c.ctx, sql, args...); err != nil {
 		c.err = fmt.Errorf("%s: %w", sql, err)
+	}
+}
+
+// manyLines is from how many lines on it is quicker to make the indexes of a table anew than to keep them while rows come.
+const manyLines = 400_000
+
+// withoutIndexes drops the indexes of tables but for those that keep values apart. What it returns makes them again. All that is
+// done in between is one transaction, so that none is missing whatever happens.
+func (c *cloner) withoutIndexes(tables ...string) (restore func()) {
+	var drop, create string
+	c.scan(`SELECT string_agg('DROP INDEX ' || i.indexrelid::regclass, '; '), string_agg(pg_get_indexdef(i.indexrelid), '; ')
+		FROM pg_index i WHERE NOT i.indisunique AND i.indrelid = ANY(`+literal("{"+strings.Join(tables, ",")+"}")+`::text[]::regclass[])`, &drop, &create)
+	c.exec("BEGIN")
+	c.exec("SET LOCAL maintenance_work_mem = '256MB'")
+	c.exec(drop)
+	return func() {
+		c.exec(create)
+		c.exec("COMMIT")
 	}
 }
 
