@@ -42,7 +42,7 @@ SOAK_WRITES ?= 2000
 soak: ## read SOAK_READS times beside SOAK_WRITES writes, on Odoo 19.0 and then 14.0, and check the history
 	LATERAL_SOAK_READS=$(SOAK_READS) LATERAL_SOAK_WRITES=$(SOAK_WRITES) $(GO) test -count=1 -v -parallel 1 -timeout 24h -run '^TestSoak' ./integration
 
-bench: build ## measure lateral beside Odoo and PostgreSQL itself, about 20 minutes (bench.json, bench.html)
+bench: build ## measure lateral beside Odoo and PostgreSQL itself, about 22 minutes (bench.json, bench.html)
 	$(BIN) bench $(ARGS)
 
 bench-quick: build ## the same in less than 3 minutes, with less certainty

@@ -42,7 +42,7 @@ func benchCommand() *cobra.Command {
 	flags.IntVar(&o.Rounds, "rounds", 5, "turns that each peer has")
 	flags.DurationVar(&o.Duration, "duration", 3*time.Second, "time of a turn")
 	flags.IntSliceVar(&o.Clients, "clients", []int{1, 2, 8, 32, 128, 256}, "numbers of clients for the curve of throughput")
-	flags.IntSliceVar(&o.Tables, "tables", []int{100_000, 200_000}, "numbers of orders that the table is brought to for the curve of its size, up to 1,000,000 and more")
+	flags.IntSliceVar(&o.Tables, "tables", []int{100_000, 1_000_000}, "numbers of orders that the table is brought to for the curve of its size")
 	flags.StringSliceVar(&o.Workloads, "workloads", nil, "workloads to compare by name (default: all)")
 	flags.StringSliceVar(&o.Curves, "curves", nil, "curves to measure: page, depth, offset, rules, table, lines (default: all)")
 	flags.BoolVar(&o.Long, "long", true, "also stream all orders and measure how costs grow")
