@@ -26,36 +26,11 @@ const layersReads = 700
 // compared with Odoo elsewhere.
 func TestLayers(t *testing.T) {
 	eachVersion(t, func(t *testing.T, s *stand) {
-		users, _ := s.readings(t)
-		catalogue := s.catalogue(t)
-		var plain []verify.User
-		for _, u := range users {
-			plain = append(plain, u.User)
-		}
-		generator, err := verify.NewGenerator(t.Context(), verify.GeneratorConfig{
-			Seed: uint64(setting("LATERAL_SEED", diffSeed)), Catalogue: catalogue, Database: s.pool, Users: plain,
-			Viewer: verify.NewAccessViewer(s.directory, s.pool, catalogue, s.odoo, users),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		read := s.randomReads(t)
 		whole, layered := s.renderers()
 		found := map[string]int{}
 		for n := range int(setting("LATERAL_LAYERS_READS", layersReads)) {
-			r, err := generator.Request(t.Context(), n)
-			if err != nil {
-				t.Fatal(err)
-			}
-			who := users[0].Credentials
-			for _, u := range users {
-				if u.Name == r.User {
-					who = u.Credentials
-				}
-			}
-			q, err := r.Query(catalogue)
-			if err != nil {
-				t.Fatal(err)
-			}
+			r, who, q := read(n)
 			if path := s.way(t, whole, who, q); path != reader.PathDirect {
 				// Odoo has part of it, or all: that takes long, and is the same for both.
 				found[path]++
@@ -83,6 +58,31 @@ func TestLayers(t *testing.T) {
 			t.Error("too few reads were answered to prove anything")
 		}
 	})
+}
+
+// randomReads returns random reads of all models as six users, by their numbers.
+func (s *stand) randomReads(t *testing.T) func(n int) (r verify.Request, who auth.Credentials, q reader.Query) {
+	t.Helper()
+	users, _ := s.readings(t)
+	catalogue := s.catalogue(t)
+	credentials := map[string]auth.Credentials{}
+	var plain []verify.User
+	for _, u := range users {
+		plain = append(plain, u.User)
+		credentials[u.Name] = u.Credentials
+	}
+	generator, err := verify.NewGenerator(t.Context(), verify.GeneratorConfig{
+		Seed: uint64(setting("LATERAL_SEED", diffSeed)), Catalogue: catalogue, Database: s.pool, Users: plain,
+		Viewer: verify.NewAccessViewer(s.directory, s.pool, catalogue, s.odoo, users),
+	})
+	require.NoError(t, err)
+	return func(n int) (verify.Request, auth.Credentials, reader.Query) {
+		r, err := generator.Request(t.Context(), n)
+		require.NoError(t, err)
+		q, err := r.Query(catalogue)
+		require.NoError(t, err)
+		return r, credentials[r.User], q
+	}
 }
 
 // way is the way by which a query is read; refusals are as good as direct.

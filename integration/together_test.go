@@ -17,7 +17,6 @@ import (
 	"lateral/auth"
 	"lateral/integration/stack"
 	"lateral/reader"
-	"lateral/reader/verify"
 	"lateral/schema"
 )
 
@@ -82,32 +81,13 @@ func atOnce(ctx context.Context, r *reader.Reader, who auth.Credentials, q reade
 // reads of one record answer is compared with Odoo elsewhere.
 func TestTogether(t *testing.T) {
 	eachVersion(t, func(t *testing.T, s *stand) {
-		users, _ := s.readings(t)
-		catalogue := s.catalogue(t)
-		var plain []verify.User
-		for _, u := range users {
-			plain = append(plain, u.User)
-		}
-		generator, err := verify.NewGenerator(t.Context(), verify.GeneratorConfig{
-			Seed: uint64(setting("LATERAL_SEED", diffSeed)), Catalogue: catalogue, Database: s.pool, Users: plain,
-			Viewer: verify.NewAccessViewer(s.directory, s.pool, catalogue, s.odoo, users),
-		})
-		require.NoError(t, err)
+		read, catalogue := s.randomReads(t), s.catalogue(t)
 		owner := s.owner(t)
 		whole, _ := s.renderers()
 		together, count := s.gatherer()
 		found := map[string]int{}
 		for n := range int(setting("LATERAL_TOGETHER_READS", togetherReads)) {
-			r, err := generator.Request(t.Context(), n)
-			require.NoError(t, err)
-			q, err := r.Query(catalogue)
-			require.NoError(t, err)
-			who := users[0].Credentials
-			for _, u := range users {
-				if u.Name == r.User {
-					who = u.Credentials
-				}
-			}
+			r, who, q := read(n)
 			// Whatever is asked for of a page can be asked for of one record.
 			q.One, q.SearchField, q.SearchValue = true, "", ""
 			q.Filters, q.Order, q.Offset, q.Limit, q.Count, q.Keyset = nil, "", 0, 0, false, false
@@ -177,7 +157,8 @@ func TestTogetherFresh(t *testing.T) {
 	})
 }
 
-// TestTogetherRights takes a right away through Odoo while a record is read all the time: nobody who asks after that sees it.
+// TestTogetherRights takes an order away from its salesman and gives it back, again and again: what is read together is hidden as soon as it
+// is not the user's.
 func TestTogetherRights(t *testing.T) {
 	eachFork(t, func(t *testing.T, s *stand) {
 		owner, salesman := s.owner(t), s.login(t, stack.RoleSalesman)
