@@ -164,7 +164,16 @@ func TestReport(t *testing.T) {
 		result.Peers[name] = &Peer{Rounds: []float64{1}}
 	}
 	result.finish()
-	report := Report{Results: []Result{result}, Latency: &Latency{P50: 1, P99: 2}, Streams: []Stream{{Name: "fast"}}}
+	latency := &Latency{Rounds: []LatencyRound{
+		{Saturated: 20, Rate: 10, Requests: 5, P50: 1, P90: 2, P99: 9},
+		{Saturated: 30, Rate: 15, Requests: 6, P50: 4, P90: 5, P99: 12},
+		{Saturated: 40, Rate: 20, Requests: 7, P50: 3, P90: 6, P99: 12},
+	}}
+	latency.finish()
+	if want := (LatencyRound{Saturated: 30, Rate: 15, Requests: 18, P50: 3, P90: 5, P99: 12}); latency.LatencyRound != want || latency.Tail != 4 {
+		t.Errorf("latency: %+v", latency)
+	}
+	report := Report{Results: []Result{result}, Latency: latency, Streams: []Stream{{Name: "fast"}}}
 	report.add("depth", Point{X: 1, Amount: 1, Lateral: 3, Ceiling: 4, Cost: 1})
 	report.add("lines", Point{X: 1, Amount: 1, Lateral: 3, Ceiling: 4, Cost: 1})
 	report.add("depth", Point{X: 5, Amount: 5, Lateral: 1, Ceiling: 2, Cost: 25})
@@ -175,7 +184,7 @@ func TestReport(t *testing.T) {
 	if !json.Valid(plain.Bytes()) {
 		t.Errorf("not JSON: %s", plain.Bytes())
 	}
-	for _, want := range []string{"one <order>", "0.75", "fast", "depth: WORSE THAN LINEAR", "power of 2.00", "lines: no worse"} {
+	for _, want := range []string{"one <order>", "0.75", "fast", "18 requests", "depth: WORSE THAN LINEAR", "power of 2.00", "lines: no worse"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, table.String())
 		}

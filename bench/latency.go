@@ -3,11 +3,14 @@ package bench
 import (
 	"context"
 	"math/rand/v2"
-	"time"
 )
 
+// latencyClients is how many clients there are for the mixed load.
+const latencyClients = 16
+
 // latency measures how long reads take while they come in at half the rate that lateral can sustain: nine of ten are
-// of one order, one is a page.
+// of one order, one is a page. It does so in rounds, each of which first finds what is sustained and then sends at half of that,
+// so that both are of the machine as it is in that minute.
 func (b *bench) latency(ctx context.Context) error {
 	one, page := b.find("one"), b.find("page")
 	mixed := func() client {
@@ -16,29 +19,37 @@ func (b *bench) latency(ctx context.Context) error {
 			rare:  b.service.client(page, func() read { return page.next(b.clones) }),
 		}
 	}
-	const clients = 16
-	b.say("latency: how much mixed load is sustained")
-	saturated, err := loop(ctx, clients, b.Duration, mixed)
-	if err != nil {
-		return err
+	found := &Latency{}
+	for round := range b.Rounds {
+		b.say("latency of mixed load: round %d of %d", round+1, b.Rounds)
+		saturated, err := loop(ctx, latencyClients, b.Duration, mixed)
+		if err != nil {
+			return err
+		}
+		sustained := saturated.perSecond()
+		m, err := b.openTurn(ctx, sustained/2, mixed)
+		if err != nil {
+			return err
+		}
+		found.Rounds = append(found.Rounds, LatencyRound{
+			Saturated: sustained, Rate: sustained / 2, Requests: m.Requests,
+			P50: m.quantile(0.5), P90: m.quantile(0.9), P99: m.quantile(0.99), P999: m.quantile(0.999),
+		})
 	}
-	rate := saturated.perSecond() / 2
-	b.say("latency: %.0f requests/s", rate)
+	found.finish()
+	b.report.Latency = found
+	return nil
+}
+
+// openTurn is a turn of requests at a fixed rate.
+func (b *bench) openTurn(ctx context.Context, rate float64, make func() client) (measured, error) {
 	list := []client{}
-	for range clients {
-		c := mixed()
+	for range latencyClients {
+		c := make()
 		defer c.close()
 		list = append(list, c)
 	}
-	m, err := openLoop(ctx, list, rate, time.Duration(b.Rounds)*b.Duration)
-	if err != nil {
-		return err
-	}
-	b.report.Latency = &Latency{
-		Saturated: saturated.perSecond(), Rate: rate, Requests: m.Requests,
-		P50: m.quantile(0.5), P90: m.quantile(0.9), P99: m.quantile(0.99), P999: m.quantile(0.999),
-	}
-	return nil
+	return openLoop(ctx, list, rate, b.Duration)
 }
 
 // mixedClient makes a rare request now and then, for one in ten: by chance, since clients that count to ten would do so in step,

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,8 +69,16 @@ type Peer struct {
 
 func (p *Peer) add(rate float64) { p.Rounds = append(p.Rounds, rate) }
 
-// Latency is how long requests take at a fixed rate.
+// Latency is how long requests take at a fixed rate: of each figure the median of the rounds.
 type Latency struct {
+	LatencyRound
+	// Tail is p99 in those of p50: the median of the rounds' own ratios, since what disturbs the machine disturbs both of a round.
+	Tail   float64        `json:"p99_of_p50"`
+	Rounds []LatencyRound `json:"rounds"`
+}
+
+// LatencyRound is what one round found.
+type LatencyRound struct {
 	Saturated float64       `json:"saturated_per_second"`
 	Rate      float64       `json:"rate_per_second"`
 	Requests  int           `json:"requests"`
@@ -77,6 +86,25 @@ type Latency struct {
 	P90       time.Duration `json:"p90_ns"`
 	P99       time.Duration `json:"p99_ns"`
 	P999      time.Duration `json:"p999_ns"`
+}
+
+func byTail(a, b LatencyRound) int { return cmp.Compare(a.tail(), b.tail()) }
+
+func (l LatencyRound) tail() float64 { return float64(l.P99) / float64(l.P50) }
+
+// finish takes the medians; the requests are those of all rounds.
+func (l *Latency) finish() {
+	l.Requests = 0
+	for _, round := range l.Rounds {
+		l.Requests += round.Requests
+	}
+	l.Saturated = medianOf(l.Rounds, func(r LatencyRound) float64 { return r.Saturated })
+	l.Rate = medianOf(l.Rounds, func(r LatencyRound) float64 { return r.Rate })
+	l.P50 = medianOf(l.Rounds, func(r LatencyRound) time.Duration { return r.P50 })
+	l.P90 = medianOf(l.Rounds, func(r LatencyRound) time.Duration { return r.P90 })
+	l.P99 = medianOf(l.Rounds, func(r LatencyRound) time.Duration { return r.P99 })
+	l.P999 = medianOf(l.Rounds, func(r LatencyRound) time.Duration { return r.P999 })
+	l.Tail = medianOf(l.Rounds, LatencyRound.tail)
 }
 
 // Stream is one long answer.
@@ -123,6 +151,15 @@ func median[T float64 | time.Duration](values []T) T {
 		return sorted[middle]
 	}
 	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// medianOf is the median of what items have.
+func medianOf[E any, T float64 | time.Duration](items []E, of func(E) T) T {
+	values := make([]T, len(items))
+	for i, item := range items {
+		values[i] = of(item)
+	}
+	return median(values)
 }
 
 // finish takes the medians.
@@ -189,9 +226,10 @@ func (r *Report) WriteTable(out io.Writer) error {
 	}
 	fmt.Fprintln(table)
 	if l := r.Latency; l != nil {
-		row("latency at a fixed rate, 9 of 10 one order", "sustained/s", "rate/s", "p50", "p90", "p99", "p99.9", "p99/p50")
+		row("latency at a fixed rate, 9 of 10 one order", "sustained/s", "rate/s", "p50", "p90", "p99", "p99.9", "p99/p50", "from", "to")
 		row(fmt.Sprintf("%d requests", l.Requests), number(l.Saturated), number(l.Rate), l.P50.Round(time.Microsecond), l.P90.Round(time.Microsecond),
-			l.P99.Round(time.Microsecond), l.P999.Round(time.Microsecond), fmt.Sprintf("%.1f", float64(l.P99)/float64(l.P50)))
+			l.P99.Round(time.Microsecond), l.P999.Round(time.Microsecond), fmt.Sprintf("%.1f", l.Tail),
+			fmt.Sprintf("%.1f", slices.MinFunc(l.Rounds, byTail).tail()), fmt.Sprintf("%.1f", slices.MaxFunc(l.Rounds, byTail).tail()))
 		fmt.Fprintln(table)
 	}
 	if len(r.Streams) > 0 {
