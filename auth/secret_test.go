@@ -26,7 +26,7 @@ func (s *told) read(context.Context) ([]byte, error) {
 func TestTokensForgedInTheStore(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	store := NewMemory(100, time.Now)
+	store := NewMemory(10_000, time.Now)
 	with := func(text string) *Tokens {
 		return NewTokens(store, NewSecret((&told{text: text}).read, time.Now), time.Now)
 	}
@@ -54,7 +54,7 @@ func TestSecret(t *testing.T) {
 	unread := errors.New("no database")
 	source := &told{err: unread}
 	secret := NewSecret(source.read, clock.Now)
-	tokens := NewTokens(NewMemory(100, clock.Now), secret, clock.Now)
+	tokens := NewTokens(NewMemory(10_000, clock.Now), secret, clock.Now)
 	require.ErrorIs(t, secret.Probe(ctx), unread)
 	_, err := tokens.Issue(ctx, alice, 0, 0)
 	require.ErrorIs(t, err, unread)

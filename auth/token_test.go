@@ -323,7 +323,7 @@ func BenchmarkResolve(b *testing.B) {
 func TestTokenName(t *testing.T) {
 	ctx := context.Background()
 	now := time.Unix(1_000_000, 0)
-	tokens := NewTokens(NewMemory(10, func() time.Time { return now }), RandomSecret(), func() time.Time { return now })
+	tokens := NewTokens(NewMemory(1000, func() time.Time { return now }), RandomSecret(), func() time.Time { return now })
 	told := map[Key]bool{}
 	tokens.OnRevoke(func(access Key) { told[access] = true })
 	grant, err := tokens.Issue(ctx, alice, time.Minute, time.Hour)
