@@ -77,13 +77,20 @@ type stand struct {
 
 // newStand wires a reader to a stack the way the service does.
 func newStand(ctx context.Context, s *stack.Stack) (*stand, error) {
-	pool, err := pg.Open(ctx, pg.Config{
-		DSN: s.DSN, MaxConns: 8, StatementTimeout: time.Minute, LockTimeout: 10 * time.Second,
-	})
+	return newStandOn(ctx, s, pg.Config{DSN: s.DSN})
+}
+
+// newStandOn is newStand with a connection to the stack's database that is not the usual one.
+func newStandOn(ctx context.Context, s *stack.Stack, connection pg.Config) (*stand, error) {
+	connection.MaxConns, connection.StatementTimeout, connection.LockTimeout = 8, time.Minute, 10*time.Second
+	pool, err := pg.Open(ctx, connection)
 	if err != nil {
 		return nil, err
 	}
 	load := func(ctx context.Context) (c *schema.Catalogue, err error) {
+		if err := pool.Fit(ctx); err != nil {
+			return nil, err
+		}
 		err = pool.Snapshot(ctx, func(q pg.Querier) error {
 			c, err = schema.Load(ctx, q)
 			return err
@@ -174,6 +181,17 @@ func (s *stand) fork(t testing.TB) *stand {
 	}
 	t.Cleanup(st.close)
 	return st
+}
+
+// on returns a stand that reads the database of another one by a connection of its own.
+func (s *stand) on(t testing.TB, connection pg.Config) *stand {
+	t.Helper()
+	other, err := newStandOn(t.Context(), s.Stack, connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.close)
+	return other
 }
 
 // login returns the credentials of the user of a role, as Odoo knows the user.

@@ -50,6 +50,10 @@ func TestStream(t *testing.T) {
 		want := s.call(t, admin, "sale.order", "search_count", []any{[]any{}}, nil).(int64)
 		require.GreaterOrEqual(t, want, int64(clonedOrders))
 
+		codings := []string{"zstd", "br", "gzip"}
+		if s.Version != versions()[0] {
+			codings = nil // they have nothing to do with the version, and take their time
+		}
 		text := example3
 		if s.catalogue(t).Model("sale.order.line").Field("tax_id") == nil {
 			text = strings.ReplaceAll(text, "'tax_id'", "'tax_ids'")
@@ -64,7 +68,7 @@ func TestStream(t *testing.T) {
 			codings []string // the fast client's, beside none
 			slow    []string // the slow client's
 		}{
-			{"24 columns", columns, flat, []string{"zstd", "br", "gzip"}, []string{"gzip"}},
+			{"24 columns", columns, flat, codings, []string{"gzip"}},
 			{"nested", url.Values{}, nested, nil, []string{"identity", "zstd"}},
 		} {
 			t.Run(c.name, func(t *testing.T) {

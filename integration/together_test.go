@@ -122,65 +122,69 @@ func TestTogether(t *testing.T) {
 // TestTogetherFresh changes a record again and again while it is read all the time: no read answers what was before it was asked
 // for.
 func TestTogetherFresh(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
-		owner, who := s.owner(t), s.login(t, stack.RoleAdmin)
-		r, count := s.gatherer()
-		var id int64
-		require.NoError(t, owner.QueryRow(t.Context(), "SELECT min(id) FROM sale_order").Scan(&id))
-		q := reader.Query{Model: "sale.order", Profile: reader.Classic(), One: true, ID: id, Preset: s.orderPreset(t)}
+	eachFork(t, func(t *testing.T, s *stand) { s.togetherIsFresh(t) })
+}
 
-		ctx, stop := context.WithCancel(t.Context())
-		var hammers sync.WaitGroup
-		defer hammers.Wait()
-		defer stop()
-		for range 8 {
-			hammers.Go(func() {
-				for ctx.Err() == nil {
-					transcript(ctx, r, who, q)
-				}
-			})
-		}
-		ids := slices.Repeat([]int64{id}, 6)
-		for n := range 100 {
-			written := fmt.Sprint("written ", n)
-			_, err := owner.Exec(t.Context(), "UPDATE sale_order SET client_order_ref = $1 WHERE id = $2", written, id)
-			require.NoError(t, err)
-			for _, answer := range atOnce(t.Context(), r, who, q, ids) {
-				var order struct {
-					Ref string `json:"client_order_ref"`
-				}
-				require.NoError(t, json.Unmarshal(answer, &order), "%s", answer)
-				require.Equal(t, written, order.Ref)
+func (s *stand) togetherIsFresh(t *testing.T) {
+	owner, who := s.owner(t), s.login(t, stack.RoleAdmin)
+	r, count := s.gatherer()
+	var id int64
+	require.NoError(t, owner.QueryRow(t.Context(), "SELECT min(id) FROM sale_order").Scan(&id))
+	q := reader.Query{Model: "sale.order", Profile: reader.Classic(), One: true, ID: id, Preset: s.orderPreset(t)}
+
+	ctx, stop := context.WithCancel(t.Context())
+	var hammers sync.WaitGroup
+	defer hammers.Wait()
+	defer stop()
+	for range 8 {
+		hammers.Go(func() {
+			for ctx.Err() == nil {
+				transcript(ctx, r, who, q)
 			}
+		})
+	}
+	ids := slices.Repeat([]int64{id}, 6)
+	for n := range 100 {
+		written := fmt.Sprint("written ", n)
+		_, err := owner.Exec(t.Context(), "UPDATE sale_order SET client_order_ref = $1 WHERE id = $2", written, id)
+		require.NoError(t, err)
+		for _, answer := range atOnce(t.Context(), r, who, q, ids) {
+			var order struct {
+				Ref string `json:"client_order_ref"`
+			}
+			require.NoError(t, json.Unmarshal(answer, &order), "%s", answer)
+			require.Equal(t, written, order.Ref)
 		}
-		require.NotZero(t, count.reads.Load())
-	})
+	}
+	require.NotZero(t, count.reads.Load())
 }
 
 // TestTogetherRights takes an order away from its salesman and gives it back, again and again: what is read together is hidden as soon as it
 // is not the user's.
 func TestTogetherRights(t *testing.T) {
-	eachFork(t, func(t *testing.T, s *stand) {
-		owner, salesman := s.owner(t), s.login(t, stack.RoleSalesman)
-		r, count := s.gatherer()
-		var id int64
-		require.NoError(t, owner.QueryRow(t.Context(), "SELECT min(id) FROM sale_order WHERE user_id = $1", salesman.UID).Scan(&id))
-		q := reader.Query{Model: "sale.order", Profile: reader.Classic(), One: true, ID: id, Preset: s.orderPreset(t)}
-		ids := slices.Repeat([]int64{id}, 8)
-		for range 5 {
-			for _, answer := range atOnce(t.Context(), r, salesman, q, ids) {
-				require.Contains(t, string(answer), `"name"`)
-			}
-			_, err := owner.Exec(t.Context(), "UPDATE sale_order SET user_id = 1 WHERE id = $1", id)
-			require.NoError(t, err)
-			for _, answer := range atOnce(t.Context(), r, salesman, q, ids) {
-				require.Empty(t, string(answer), "a record is shown that Odoo hides")
-			}
-			_, err = owner.Exec(t.Context(), "UPDATE sale_order SET user_id = $1 WHERE id = $2", salesman.UID, id)
-			require.NoError(t, err)
+	eachFork(t, func(t *testing.T, s *stand) { s.togetherHides(t) })
+}
+
+func (s *stand) togetherHides(t *testing.T) {
+	owner, salesman := s.owner(t), s.login(t, stack.RoleSalesman)
+	r, count := s.gatherer()
+	var id int64
+	require.NoError(t, owner.QueryRow(t.Context(), "SELECT min(id) FROM sale_order WHERE user_id = $1", salesman.UID).Scan(&id))
+	q := reader.Query{Model: "sale.order", Profile: reader.Classic(), One: true, ID: id, Preset: s.orderPreset(t)}
+	ids := slices.Repeat([]int64{id}, 8)
+	for range 5 {
+		for _, answer := range atOnce(t.Context(), r, salesman, q, ids) {
+			require.Contains(t, string(answer), `"name"`)
 		}
-		require.NotZero(t, count.reads.Load())
-	})
+		_, err := owner.Exec(t.Context(), "UPDATE sale_order SET user_id = 1 WHERE id = $1", id)
+		require.NoError(t, err)
+		for _, answer := range atOnce(t.Context(), r, salesman, q, ids) {
+			require.Empty(t, string(answer), "a record is shown that Odoo hides")
+		}
+		_, err = owner.Exec(t.Context(), "UPDATE sale_order SET user_id = $1 WHERE id = $2", salesman.UID, id)
+		require.NoError(t, err)
+	}
+	require.NotZero(t, count.reads.Load())
 }
 
 // TestTogetherBlocked holds a table that all reads need: each gives up when its own time is over, whether it waits for its turn

@@ -15,7 +15,7 @@ type Class int
 const (
 	// Other errors are bugs or unknown.
 	Other Class = iota
-	// Unavailable: no connection, or the server is starting, stopping or out of connections.
+	// Unavailable: no connection, or the server is starting, stopping or out of connections, or ErrUnfit.
 	Unavailable
 	// Timeout: a statement or lock timeout.
 	Timeout
@@ -31,6 +31,9 @@ const (
 	Canceled
 )
 
+// ErrUnfit tells that a database can be reached but must not be read from: what it would answer could be wrong.
+var ErrUnfit = errors.New("the database must not be read from")
+
 // Classify returns the class of an error returned by this package.
 func Classify(err error) Class {
 	if err == nil {
@@ -40,6 +43,8 @@ func Classify(err error) Class {
 		return classifyState(server.Code)
 	}
 	switch {
+	case errors.Is(err, ErrUnfit):
+		return Unavailable
 	case errors.Is(err, errLate):
 		return Timeout
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

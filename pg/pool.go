@@ -5,7 +5,9 @@ package pg
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -25,8 +27,7 @@ type Config struct {
 	LockTimeout      time.Duration // of waiting for a lock, as upgrades hold them
 	ConnectTimeout   time.Duration // of one connection attempt
 	// TransactionPooling is set where a PgBouncer in transaction mode stands between: nothing is
-	// prepared by name then. Its ignore_startup_parameters must list the session settings of Open,
-	// and the role must carry them as its defaults.
+	// prepared by name then, and the role must have the settings of a session as its defaults, see Fit.
 	TransactionPooling bool
 }
 
@@ -61,26 +62,10 @@ func Open(ctx context.Context, c Config) (*Pool, error) {
 	if c.ConnectTimeout > 0 {
 		config.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	}
-	session := map[string]string{
-		"default_transaction_isolation": "repeatable read",
-		"default_transaction_read_only": "on",
-		"statement_timeout":             milliseconds(c.StatementTimeout),
-		"lock_timeout":                  milliseconds(c.LockTimeout),
-		// Planning with JIT costs more than it saves on statements of some milliseconds.
-		"jit":       "off",
-		"DateStyle": "ISO, YMD",
-		"TimeZone":  "UTC",
-		// Shortest text that reads back as the same float.
-		"extra_float_digits": "1",
-		"client_encoding":    "UTF8",
-	}
 	if c.TransactionPooling {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
-	for name, value := range session {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
-	config.ConnConfig.RuntimeParams["application_name"] = "lateral"
+	maps.Copy(config.ConnConfig.RuntimeParams, c.session())
 	dial := config.ConnConfig.DialFunc
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
@@ -125,6 +110,55 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 func (p *Pool) Snapshot(ctx context.Context, fn func(Querier) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, p.pool, options, func(tx pgx.Tx) error { return fn(tx) })
+}
+
+// meaning are the settings of a session on which it depends what is read, and not only how long that takes.
+var meaning = map[string]string{
+	// Without it the signals of changes and what is read with them were of two snapshots.
+	"default_transaction_isolation": "repeatable read",
+	"DateStyle":                     "ISO, YMD",
+	"TimeZone":                      "UTC",
+	// Shortest text that reads back as the same float.
+	"extra_float_digits": "1",
+	"client_encoding":    "UTF8",
+}
+
+// session returns what a connection is begun with.
+func (c Config) session() map[string]string {
+	session := maps.Clone(meaning)
+	session["application_name"] = "lateral"
+	if c.TransactionPooling {
+		// A PgBouncer refuses what it does not keep apart for its clients, unless it is told to pass it over.
+		delete(session, "default_transaction_isolation")
+		delete(session, "extra_float_digits")
+		return session
+	}
+	session["default_transaction_read_only"] = "on"
+	session["statement_timeout"] = milliseconds(c.StatementTimeout)
+	session["lock_timeout"] = milliseconds(c.LockTimeout)
+	// Planning with JIT costs more than it saves on statements of some milliseconds.
+	session["jit"] = "off"
+	return session
+}
+
+// Fit fails with ErrUnfit where a session has other settings than those it needs, as behind a PgBouncer, where they
+// are those of the role.
+func (p *Pool) Fit(ctx context.Context) error {
+	names := slices.Sorted(maps.Keys(meaning))
+	rows, err := p.pool.Query(ctx, "SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS n(name, place) ORDER BY place", names)
+	if err != nil {
+		return err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		if found[i] != meaning[name] {
+			return fmt.Errorf("%w: %s is %q, not %q", ErrUnfit, name, found[i], meaning[name])
+		}
+	}
+	return nil
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

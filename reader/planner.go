@@ -61,16 +61,18 @@ func (p *planner) plan(q Query, readContext Context) (*Plan, error) {
 	if q.One {
 		plan.Limit = 1
 	}
-	plan.Delegate = p.delegation(plan)
+	plan.Delegate = p.delegation(plan, q)
 	return plan, nil
 }
 
 // delegation returns why a plan as a whole is Odoo's business, empty where it is not.
-func (p *planner) delegation(plan *Plan) string {
+func (p *planner) delegation(plan *Plan, q Query) string {
 	lang := plan.Context.Lang
 	switch {
 	case p.catalogue.Upgrading:
 		return "modules are being installed or upgraded"
+	case p.catalogue.Standby && q.Created:
+		return "the database is a standby, which may not have the record yet"
 	case !p.catalogue.Features.AnyOperator && negatesApart(plan.Root.Model, plan.RawDomain):
 		return "a negation of <>"
 	case len(plan.Context.Extra) > 0:

@@ -124,15 +124,24 @@ const maxAttempts = 4
 // errStale tells that catalogue or principal were older than the data.
 var errStale = errors.New("the catalogue or the principal is out of date")
 
+// errGivenUp tells that a standby has given a read up, whose rows it was to remove as the server that it follows has.
+var errGivenUp = errors.New("the database gave the read up")
+
 // Read answers a query as Odoo's ORM would answer the user. Errors are *Error. The result must be
 // closed.
 func (r *Reader) Read(ctx context.Context, who auth.Credentials, q Query) (*Result, error) {
 	result, err := r.read(ctx, who, q)
-	if err == nil && r.shadow != nil && !q.Keyset && !result.Estimated && result.Unchanged == "" {
+	if err == nil && r.shadow != nil && !q.Keyset && !result.Estimated && result.Unchanged == "" && !r.behind() {
 		q.Preset = result.Preset
 		r.shadow.watch(who, q, result)
 	}
 	return result, err
+}
+
+// behind reports whether the database is a standby: what Odoo answers is of another instant then.
+func (r *Reader) behind() bool {
+	c := r.deps.Catalogues.Current()
+	return c != nil && c.Standby
 }
 
 // read is Read without a check.
@@ -140,7 +149,7 @@ func (r *Reader) read(ctx context.Context, who auth.Credentials, q Query) (*Resu
 	return insist(ctx, r, who, &q, func(requested Context) (*Result, error) { return r.attempt(ctx, who, q, requested) })
 }
 
-// insist makes a read, and makes it anew for as long as it finds that Odoo has signalled changes.
+// insist makes a read, and makes it anew for as long as it finds that Odoo has signalled changes, or is given up by a standby.
 func insist[T any](ctx context.Context, r *Reader, who auth.Credentials, q *Query, read func(requested Context) (T, error)) (T, error) {
 	var nothing T
 	requested, err := parseContext(q.Context)
@@ -155,13 +164,13 @@ func insist[T any](ctx context.Context, r *Reader, who auth.Credentials, q *Quer
 	}
 	for attempt := 1; ; attempt++ {
 		result, err := read(requested)
-		if !errors.Is(err, errStale) {
-			if err != nil {
-				return nothing, classify(err)
-			}
+		stale := errors.Is(err, errStale)
+		switch {
+		case err == nil:
 			return result, nil
-		}
-		if attempt == maxAttempts {
+		case !stale && !errors.Is(err, errGivenUp), !stale && attempt == maxAttempts:
+			return nothing, classify(err)
+		case attempt == maxAttempts:
 			return nothing, changing(err)
 		}
 	}
@@ -212,6 +221,9 @@ func (r *Reader) alone(ctx context.Context, who auth.Credentials, on basis, q Qu
 	}
 	if err != nil && pg.Classify(err) == pg.Denied {
 		return r.throughOdoo(ctx, who, deniedTable(prepared.plan), q)
+	}
+	if err != nil && pg.Classify(err) == pg.Conflict {
+		return nil, fmt.Errorf("%w: %w", errGivenUp, err)
 	}
 	if err != nil && pg.Classify(err) == pg.Undefined {
 		// A table or column has gone that the catalogue still has.

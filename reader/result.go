@@ -349,6 +349,8 @@ func classify(err error) error {
 		return &Error{Kind: Timeout, Message: "the read took longer than the limit", Err: err}
 	case pg.Canceled:
 		return &Error{Kind: Timeout, Message: "the read was given up", Err: err}
+	case pg.Conflict:
+		return &Error{Kind: Overloaded, Message: "the database keeps giving the read up for the sake of what it follows", Err: err}
 	case pg.BadValue:
 		return &Error{Kind: Invalid, Message: "a value does not fit the field it is compared with", Err: err}
 	}

@@ -48,7 +48,7 @@ func (s *Snapshot) Close(ctx context.Context) error { return s.Renew(ctx) }
 func (s *Snapshot) Read(ctx context.Context, q Query) (*Result, error) {
 	return insist(ctx, s.reader, s.who, &q, func(requested Context) (*Result, error) {
 		result, err := s.attempt(ctx, q, requested)
-		if errors.Is(err, errStale) && s.catalogue == nil {
+		if (errors.Is(err, errStale) || errors.Is(err, errGivenUp)) && s.catalogue == nil {
 			// Nothing was answered from it, so that it may begin anew.
 			err = errors.Join(err, s.Renew(ctx))
 		}
@@ -109,6 +109,8 @@ func (s *Snapshot) attempt(ctx context.Context, q Query, requested Context) (*Re
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %w", errStale, err)
+	case pg.Classify(err) == pg.Conflict && !begun:
+		return nil, fmt.Errorf("%w: %w", errGivenUp, err)
 	}
 	return result, err
 }

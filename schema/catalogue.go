@@ -85,6 +85,8 @@ type Catalogue struct {
 	// Upgrading is set while modules wait to be installed, upgraded or removed: tables may not
 	// match the models, so reads are Odoo's business.
 	Upgrading bool
+	// Standby is set where the database is a standby, which follows that of Odoo at a distance.
+	Standby bool
 	// Facts is what Odoo's sources say about the models, narrowed to the installed add-ons; nil
 	// where the series is unknown. What add-ons that it does not know change, it does not say: ask
 	// a model's Guard, LabelField and LabelSearch.

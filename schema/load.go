@@ -174,11 +174,15 @@ func (l *loader) readFeatures() error {
 			EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'unaccent' AND p.pronargs = 1 AND `+unaccent+`),
 			coalesce((SELECT array_agg(c.relname::text ORDER BY c.relname) FROM pg_class c
 				WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'S'
-					AND c.relname ~ '^base_cache_signaling(_|$)' AND c.relname !~ '_(assets|templates|routing)$'), '{}')`,
-	).Scan(&f.HasUnaccent, &f.CacheSequences)
+					AND c.relname ~ '^base_cache_signaling(_|$)' AND c.relname !~ '_(assets|templates|routing)$'), '{}'),
+			pg_is_in_recovery()`,
+	).Scan(&f.HasUnaccent, &f.CacheSequences, &l.catalogue.Standby)
 	if f.SignalTables {
 		f.CacheSequences = nil
 	}
 	l.catalogue.Features = f
+	if err == nil && l.catalogue.Standby && !f.SignalTables {
+		return fmt.Errorf("%w: it is a standby, and Odoo %s signals changes by sequences, of which a standby sees one in 32", pg.ErrUnfit, l.catalogue.Series)
+	}
 	return err
 }

@@ -70,7 +70,7 @@ func TestInferDelegations(t *testing.T) {
 
 func TestSignalStatement(t *testing.T) {
 	classic := SignalStatement(Features{CacheSequences: []string{"base_cache_signaling_default", "base_cache_signaling_groups"}})
-	for _, want := range []string{`FROM "base_registry_signaling"`, `FROM "base_cache_signaling_default"`, `FROM "base_cache_signaling_groups"`, "last_value"} {
+	for _, want := range []string{`FROM "base_registry_signaling"`, `FROM "base_cache_signaling_default"`, `FROM "base_cache_signaling_groups"`, "last_value", "pg_is_in_recovery()"} {
 		if !strings.Contains(classic, want) {
 			t.Errorf("%s is not in %s", want, classic)
 		}

@@ -9,7 +9,8 @@ import "strings"
 //
 // The object ids of the signalling relations tell a restored or replaced database from the one
 // before, at no cost: PostgreSQL resolves them when it plans. A module in transition shows in the
-// registry text as "!", since then tables and models may not match.
+// registry text as "!", since then tables and models may not match, and a standby as "standby", so that one that is promoted has
+// the catalogue read anew.
 func SignalStatement(f Features) string {
 	registry, caches := "base_registry_signaling", f.CacheSequences
 	value := func(sequence string) string { return "(SELECT last_value FROM " + quoteIdent(sequence) + ")" }
@@ -32,6 +33,7 @@ func SignalStatement(f Features) string {
 		cache = "concat_ws('.', " + strings.Join(parts, ", ") + ")"
 	}
 	return "SELECT concat_ws('.', '" + registry + "'::regclass::oid, " + value(registry) +
-		", CASE WHEN EXISTS (SELECT FROM ir_module_module WHERE state IN ('to install', 'to upgrade', 'to remove')) THEN '!' END), " +
+		", CASE WHEN EXISTS (SELECT FROM ir_module_module WHERE state IN ('to install', 'to upgrade', 'to remove')) THEN '!' END" +
+		", CASE WHEN pg_is_in_recovery() THEN 'standby' END), " +
 		cache
 }

@@ -175,6 +175,9 @@ type source struct {
 }
 
 func (s *source) loadCatalogue(ctx context.Context) (*schema.Catalogue, error) {
+	if err := s.pool.Fit(ctx); err != nil {
+		return nil, err
+	}
 	var c *schema.Catalogue
 	err := s.pool.Snapshot(ctx, func(q pg.Querier) (err error) {
 		if c, err = schema.Load(ctx, q); err != nil {

@@ -49,7 +49,7 @@ func startContainers(ctx context.Context, o Options, progress *progress) (_ *Sta
 			return nil, err
 		}
 	}
-	if c.postgres, err = host.startPostgres(ctx, image, c.postgresPort); err != nil {
+	if c.postgres, err = host.startPostgres(ctx, image, c.postgresPort, o.settings()); err != nil {
 		return nil, err
 	}
 	if o.Redis {

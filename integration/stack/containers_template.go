@@ -87,7 +87,7 @@ func (h *containerHost) makeTemplate(ctx context.Context, dir string) (err error
 	if err != nil {
 		return err
 	}
-	postgres, err := h.startPostgres(ctx, postgresImage, port, dir+":"+containerShare)
+	postgres, err := h.startPostgres(ctx, postgresImage, port, postgresSettings, dir+":"+containerShare)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (h *containerHost) preparedImage(ctx context.Context, template string) (_ s
 	if err != nil {
 		return "", err
 	}
-	c, err := h.startPostgres(ctx, postgresImage, port, template+":"+containerShare+":ro")
+	c, err := h.startPostgres(ctx, postgresImage, port, postgresSettings, template+":"+containerShare+":ro")
 	if err != nil {
 		return "", err
 	}

@@ -55,7 +55,9 @@ type postgres struct {
 	account account
 	lock    *os.File
 	log     string
-	process *process
+	// settings are those that it starts with, name=value.
+	settings []string
+	process  *process
 }
 
 // initCluster makes an empty data directory whose superuser is the owner role.
@@ -94,7 +96,7 @@ func (p *postgres) start(ctx context.Context) error {
 		socket = ""
 	}
 	argv = append(argv, "-c", "unix_socket_directories="+socket)
-	for _, setting := range postgresSettings {
+	for _, setting := range p.settings {
 		argv = append(argv, "-c", setting)
 	}
 	process, err := startProcess(processSpec{

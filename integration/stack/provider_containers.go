@@ -151,9 +151,9 @@ func (h *containerHost) start(ctx context.Context, spec containerSpec) (*testcon
 }
 
 // startPostgres runs a PostgreSQL and waits until it answers.
-func (h *containerHost) startPostgres(ctx context.Context, image string, port int, binds ...string) (*testcontainers.DockerContainer, error) {
+func (h *containerHost) startPostgres(ctx context.Context, image string, port int, settings []string, binds ...string) (*testcontainers.DockerContainer, error) {
 	cmd := []string{"postgres"}
-	for _, setting := range postgresSettings {
+	for _, setting := range settings {
 		cmd = append(cmd, "-c", setting)
 	}
 	c, err := h.start(ctx, containerSpec{

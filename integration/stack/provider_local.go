@@ -56,6 +56,7 @@ func startLocal(ctx context.Context, o Options, progress *progress) (_ *Stack, e
 	if l.postgres, err = host.newPostgres(ctx, run, lock); err != nil {
 		return nil, err
 	}
+	l.postgres.settings = o.settings()
 	if err := cloneTree(ctx, filepath.Join(cluster, clusterDir), l.postgres.data); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	Workers int
 	// Redis also starts a Redis.
 	Redis bool
+	// Followed lets a standby follow the PostgreSQL, see StartStandby.
+	Followed bool
 	// Progress takes lines for a person who waits; nil discards them.
 	Progress io.Writer
 }

@@ -214,6 +214,8 @@ func (h *localHost) newPostgres(ctx context.Context, run string, lock *os.File) 
 		account: h.account,
 		lock:    lock,
 		log:     filepath.Join(run, "postgres.log"),
+
+		settings: postgresSettings,
 	}, nil
 }
 
