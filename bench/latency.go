@@ -5,8 +5,13 @@ import (
 	"math/rand/v2"
 )
 
-// latencyClients is how many clients there are for the mixed load.
-const latencyClients = 16
+const (
+	// latencyClients is how many clients there are for the mixed load.
+	latencyClients = 16
+	// latencyRounds is how many rounds there are for each of the comparison: the tail of a few seconds is mostly what else happened
+	// in them.
+	latencyRounds = 3
+)
 
 // latency measures how long reads take while they come in at half the rate that lateral can sustain: nine of ten are
 // of one order, one is a page. It does so in rounds, each of which first finds what is sustained and then sends at half of that,
@@ -20,9 +25,10 @@ func (b *bench) latency(ctx context.Context) error {
 		}
 	}
 	found := &Latency{}
-	for round := range b.Rounds {
-		b.say("latency of mixed load: round %d of %d", round+1, b.Rounds)
-		saturated, err := loop(ctx, latencyClients, b.Duration, mixed)
+	rounds := latencyRounds * b.Rounds
+	for round := range rounds {
+		b.say("latency of mixed load: round %d of %d", round+1, rounds)
+		saturated, err := loop(ctx, latencyClients, b.Duration/latencyRounds, mixed)
 		if err != nil {
 			return err
 		}
