@@ -37,12 +37,12 @@ func (s *stand) documentedDefaults(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/operations.md")
 	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)## Behind PgBouncer.*?```sql\n(.*?)```").FindSubmatch(text)
+	block := regexp.MustCompile("(?s)## Behind PgBouncer.*?<<'SQL'\n(.*?)SQL\n```").FindSubmatch(text)
 	require.NotNil(t, block, "the documents have no settings for PgBouncer")
 	role, err := pgx.ParseConfig(s.DSN)
 	require.NoError(t, err)
 	to := pgx.Identifier{role.User}.Sanitize() + " IN DATABASE " + pgx.Identifier{s.Database}.Sanitize()
-	settings := strings.ReplaceAll(string(block[1]), "ROLE lateral SET", "ROLE "+to+" SET")
+	settings := strings.ReplaceAll(string(block[1]), `ROLE "lateral" SET`, "ROLE "+to+" SET")
 	require.Contains(t, settings, to)
 	return settings
 }

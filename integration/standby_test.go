@@ -19,6 +19,17 @@ import (
 	"lateral/reader"
 )
 
+// madeByEndpoint writes, and reads what it has written.
+const madeByEndpoint = `
+def made(request, env):
+    before = env["res.partner"].search_read([("name", "=", "by an endpoint")], ["name"])
+    id = env["res.partner"].create({"name": "by an endpoint"})
+    after = env["res.partner"].search_read([("name", "=", "by an endpoint")], ["name"])
+    return {"before": len(before), "after": len(after), "read": env["res.partner"].read([id], ["name"])}
+
+endpoint("/made", ["POST"], made)
+`
+
 // followed starts a stack of a version with a standby, both of the test alone.
 func followed(t *testing.T, version string) (*stand, *stack.Standby) {
 	t.Helper()
@@ -61,7 +72,8 @@ func TestStandby(t *testing.T) {
 	f := s.on(t, pg.Config{DSN: at})
 	require.True(t, f.catalogue(t).Standby)
 	f.answersLike(t, s)
-	v := s.serve(t, map[string]string{"res.partner.schema": "{'create_one': ('id', 'name', 'active')}"}, "LATERAL_DATABASE_DSN="+at, "LATERAL_SHADOW_SHARE=1")
+	v := s.serve(t, map[string]string{"res.partner.schema": "{'create_one': ('id', 'name', 'active')}"}, "LATERAL_DATABASE_DSN="+at, "LATERAL_SHADOW_SHARE=1",
+		"LATERAL_ENDPOINTS_FOLDER="+scripts(t, map[string]string{"made.star": madeByEndpoint}))
 	t.Run("rights", func(t *testing.T) { f.followsRights(t, s, standby) })
 	t.Run("tags", func(t *testing.T) { v.followsTags(t, s, standby) })
 	t.Run("created", func(t *testing.T) { v.answersCreates(t, s, standby) })
@@ -138,6 +150,9 @@ func (v *service) answersCreates(t *testing.T, s *stand, standby *stack.Standby)
 	require.NoError(t, json.Unmarshal(made.body, &record), "%s", made.body)
 	require.Equal(t, "not there yet", record.Name)
 	require.NotNil(t, record.Active)
+	by := v.send("POST", "/v2/made", token, "")
+	require.Equal(t, 200, by.status, "%s", by.body)
+	require.Contains(t, string(by.body), `"before": 0, "after": 1, "read": [{"id": `, "%s", by.body)
 	path := fmt.Sprintf("/v2/res.partner/%d", record.ID)
 	require.Equal(t, 404, v.send("GET", path, token, "").status)
 	_, err = owner.Exec(t.Context(), "SELECT pg_wal_replay_resume()")

@@ -112,20 +112,22 @@ func (p *Pool) Snapshot(ctx context.Context, fn func(Querier) error) error {
 	return pgx.BeginTxFunc(ctx, p.pool, options, func(tx pgx.Tx) error { return fn(tx) })
 }
 
-// meaning are the settings of a session on which it depends what is read, and not only how long that takes.
-var meaning = map[string]string{
-	// Without it the signals of changes and what is read with them were of two snapshots.
-	"default_transaction_isolation": "repeatable read",
-	"DateStyle":                     "ISO, YMD",
-	"TimeZone":                      "UTC",
-	// Shortest text that reads back as the same float.
-	"extra_float_digits": "1",
-	"client_encoding":    "UTF8",
+// essential returns the settings of a session on which it depends what is read, and not only how long that takes.
+func essential() map[string]string {
+	return map[string]string{
+		// Without it the signals of changes and what is read with them were of two snapshots.
+		"default_transaction_isolation": "repeatable read",
+		"DateStyle":                     "ISO, YMD",
+		"TimeZone":                      "UTC",
+		// Shortest text that reads back as the same float.
+		"extra_float_digits": "1",
+		"client_encoding":    "UTF8",
+	}
 }
 
 // session returns what a connection is begun with.
 func (c Config) session() map[string]string {
-	session := maps.Clone(meaning)
+	session := essential()
 	session["application_name"] = "lateral"
 	if c.TransactionPooling {
 		// A PgBouncer refuses what it does not keep apart for its clients, unless it is told to pass it over.
@@ -144,7 +146,8 @@ func (c Config) session() map[string]string {
 // Fit fails with ErrUnfit where a session has other settings than those it needs, as behind a PgBouncer, where they
 // are those of the role.
 func (p *Pool) Fit(ctx context.Context) error {
-	names := slices.Sorted(maps.Keys(meaning))
+	wanted := essential()
+	names := slices.Sorted(maps.Keys(wanted))
 	rows, err := p.pool.Query(ctx, "SELECT current_setting(name) FROM unnest($1::text[]) WITH ORDINALITY AS n(name, place) ORDER BY place", names)
 	if err != nil {
 		return err
@@ -154,8 +157,8 @@ func (p *Pool) Fit(ctx context.Context) error {
 		return err
 	}
 	for i, name := range names {
-		if found[i] != meaning[name] {
-			return fmt.Errorf("%w: %s is %q, not %q", ErrUnfit, name, found[i], meaning[name])
+		if found[i] != wanted[name] {
+			return fmt.Errorf("%w: %s is %q, not %q", ErrUnfit, name, found[i], wanted[name])
 		}
 	}
 	return nil

@@ -71,8 +71,8 @@ func (p *planner) delegation(plan *Plan, q Query) string {
 	switch {
 	case p.catalogue.Upgrading:
 		return "modules are being installed or upgraded"
-	case p.catalogue.Standby && q.Created:
-		return "the database is a standby, which may not have the record yet"
+	case q.written, q.Created && p.catalogue.Standby:
+		return "the database is a standby, which may not have what was written yet"
 	case !p.catalogue.Features.AnyOperator && negatesApart(plan.Root.Model, plan.RawDomain):
 		return "a negation of <>"
 	case len(plan.Context.Extra) > 0:

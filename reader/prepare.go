@@ -165,6 +165,7 @@ func cacheKey(p *auth.Principal, q Query, c Context) string {
 		b.WriteString(s)
 	}
 	text(p.Fingerprint)
+	b.WriteString(strconv.FormatBool(q.written))
 	text(q.Model)
 	text(q.Profile.Name)
 	text(c.Lang)

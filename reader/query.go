@@ -51,6 +51,8 @@ type Query struct {
 
 	whole bool // by one statement, whatever the length of the page
 	many  bool // of One: the statement is that which reads several records together
+	// written tells that what was written before the read must be in the answer, and that the database may not have it.
+	written bool
 
 	from *position // what After says
 	seal *sealer   // of cursors; nil: Keyset is not set

@@ -24,6 +24,8 @@ type Snapshot struct {
 	// tx; nil before its first read.
 	catalogue  *schema.Catalogue
 	principals map[string]*auth.Principal
+	// written is set once there was a write, which the reads after it have to see.
+	written bool
 }
 
 // Snapshot returns a snapshot for a user that has not begun yet.
@@ -31,8 +33,14 @@ func (r *Reader) Snapshot(who auth.Credentials) *Snapshot {
 	return &Snapshot{reader: r, who: who}
 }
 
-// Renew ends the snapshot, so that the next read begins another: one after a write sees it.
+// Renew ends the snapshot after a write, so that the next read begins another and sees it.
 func (s *Snapshot) Renew(ctx context.Context) error {
+	s.written = true
+	return s.Close(ctx)
+}
+
+// Close frees what the snapshot holds.
+func (s *Snapshot) Close(ctx context.Context) error {
 	tx := s.tx
 	s.tx, s.catalogue, s.principals = nil, nil, nil
 	if tx == nil {
@@ -41,16 +49,13 @@ func (s *Snapshot) Renew(ctx context.Context) error {
 	return tx.Close(ctx)
 }
 
-// Close frees what the snapshot holds.
-func (s *Snapshot) Close(ctx context.Context) error { return s.Renew(ctx) }
-
 // Read answers a query like Reader.Read. Errors are *Error.
 func (s *Snapshot) Read(ctx context.Context, q Query) (*Result, error) {
 	return insist(ctx, s.reader, s.who, &q, func(requested Context) (*Result, error) {
 		result, err := s.attempt(ctx, q, requested)
 		if (errors.Is(err, errStale) || errors.Is(err, errGivenUp)) && s.catalogue == nil {
 			// Nothing was answered from it, so that it may begin anew.
-			err = errors.Join(err, s.Renew(ctx))
+			err = errors.Join(err, s.Close(ctx))
 		}
 		return result, err
 	})
@@ -67,6 +72,7 @@ func (s *Snapshot) attempt(ctx context.Context, q Query, requested Context) (*Re
 			return nil, err
 		}
 	}
+	q.written = s.written && catalogue.Standby
 	if principal == nil {
 		principal, err = r.deps.Directory.Principal(ctx, r.deps.Pool, catalogue, s.who.UID, requested.Companies)
 		if err != nil {
