@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -18,7 +19,12 @@ import (
 // onePool opens a pool of one connection, so that what is left of a statement shows in the next.
 func onePool(t *testing.T, pooling bool) *pg.Pool {
 	t.Helper()
-	pool, err := pg.Open(t.Context(), pg.Config{DSN: shared(t, versions()[0]).DSN, MaxConns: 1, TransactionPooling: pooling})
+	dsn := shared(t, versions()[0]).DSN
+	if pooling {
+		// Behind a PgBouncer the role has this setting.
+		dsn += "&options=" + url.PathEscape(`-c default_transaction_isolation=repeatable\ read`)
+	}
+	pool, err := pg.Open(t.Context(), pg.Config{DSN: dsn, MaxConns: 1, TransactionPooling: pooling})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
