@@ -44,15 +44,15 @@ func (b *bench) measure(ctx context.Context, w workload) error {
 	}
 	turns := map[string]func() (float64, error){
 		peerLateral: func() (float64, error) { return b.lateralTurn(ctx, w, next, &result) },
-		peerCeiling: func() (float64, error) { return limit.run(ctx, comparedClients, b.Duration) },
+		peerCeiling: func() (float64, error) { return limit.run(ctx, min(w.clients(), serviceConns), b.Duration) },
 		peerWeb: func() (float64, error) {
-			return b.turn(ctx, comparedClients, func() client { return newWebClient(b.Stack, b.users[w.Role], w, next) })
+			return b.turn(ctx, w.clients(), func() client { return newWebClient(b.Stack, b.users[w.Role], w, next) })
 		},
 		peerPlain: func() (float64, error) {
-			return b.turn(ctx, comparedClients, func() client { return newWebClient(b.Stack, b.users[w.Role], w, next).plain() })
+			return b.turn(ctx, w.clients(), func() client { return newWebClient(b.Stack, b.users[w.Role], w, next).plain() })
 		},
 		peerLevels: func() (float64, error) {
-			return b.turn(ctx, comparedClients, func() client {
+			return b.turn(ctx, w.clients(), func() client {
 				return &levelClient{odoo: b.Odoo, who: b.users[w.Role], workload: w, comodels: b.comodels(w.Model, w.Tree), next: next}
 			})
 		},
@@ -124,7 +124,7 @@ func loop(ctx context.Context, clients int, duration time.Duration, make func() 
 func (b *bench) lateralTurn(ctx context.Context, w workload, next func() read, result *Result) (float64, error) {
 	clients := func() client { return b.service.client(w, next) }
 	// A first moment fills the caches that a service has after its first requests.
-	if _, err := loop(ctx, comparedClients, b.Duration/10, clients); err != nil {
+	if _, err := loop(ctx, w.clients(), b.Duration/10, clients); err != nil {
 		return 0, err
 	}
 	pids, err := backends(ctx, b.owner, "lateral")
@@ -139,7 +139,7 @@ func (b *bench) lateralTurn(ctx context.Context, w workload, next func() read, r
 		return 0, err
 	}
 	postgresBefore, visible := cpuOf(pids)
-	m, err := loop(ctx, comparedClients, b.Duration, clients)
+	m, err := loop(ctx, w.clients(), b.Duration, clients)
 	if err != nil {
 		return 0, err
 	}

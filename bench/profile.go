@@ -26,7 +26,7 @@ func (b *bench) profile(ctx context.Context, w workload, next func() read) error
 	}
 	taken := make(chan error, 1)
 	go func() { taken <- b.takeProfile(ctx, w.Name+".pprof") }()
-	m, err := loop(ctx, comparedClients, profileTime+time.Second, func() client { return b.service.client(w, next) })
+	m, err := loop(ctx, w.clients(), profileTime+time.Second, func() client { return b.service.client(w, next) })
 	if err := errors.Join(err, <-taken); err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}

@@ -210,7 +210,7 @@ func (r *Report) WriteTable(out io.Writer) error {
 		}
 		fmt.Fprintln(table)
 	}
-	fmt.Fprintf(out, "%s, %d cores, %s, PostgreSQL %s, Odoo %s (%s), commit %s\n%d orders with %d lines, %d partners; medians of %d rounds of %.0f s, %d clients\n\n",
+	fmt.Fprintf(out, "%s, %d cores, %s, PostgreSQL %s, Odoo %s (%s), commit %s\n%d orders with %d lines, %d partners; medians of %d rounds of %.0f s, %d clients where nothing else is said\n\n",
 		r.Machine.CPU, r.Machine.Cores, r.Machine.Go, r.Machine.Postgres, r.Machine.Odoo, r.Machine.Provider, r.Machine.Commit,
 		r.Orders, r.Lines, r.Partners, r.Rounds, r.Seconds, comparedClients)
 	if r.Ended != "" {

@@ -29,7 +29,7 @@ type Options struct {
 	Rounds int
 	// Duration is how long one turn takes.
 	Duration time.Duration
-	// Clients are the numbers of clients for the curve of throughput; the comparison has 2.
+	// Clients are the numbers of clients for the curve of throughput.
 	Clients []int
 	// Tables are the numbers of orders, beyond those of Sizes, that the table is brought to for the curve of its size.
 	Tables []int
@@ -56,7 +56,8 @@ type Deps struct {
 	Odoo      *writer.XMLRPC
 }
 
-// comparedClients is how many clients each peer has in the comparison: as many as the Odoo has workers.
+// comparedClients is how many clients each peer has in the comparison, where the workload says nothing else: as many as the Odoo has
+// workers.
 const comparedClients = 2
 
 // serviceConns is how many connections to PostgreSQL the service has, and pgbench at the most.

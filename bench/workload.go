@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -116,6 +117,8 @@ type workload struct {
 	One bool
 	// Stride is the distance between the ids of the orders that the user may read.
 	Stride int64
+	// Clients is how many clients each peer has; 0: 2, as many as the Odoo has workers.
+	Clients int
 	// Slow leaves out the peers that would take minutes.
 	Slow bool
 	// Poll asks again and again for what has not changed, with the mark of the last answer where it had one.
@@ -123,6 +126,9 @@ type workload struct {
 	// Writes is how many orders are written in a second while others are read.
 	Writes float64
 }
+
+// clients is how many clients each peer has.
+func (w workload) clients() int { return cmp.Or(w.Clients, comparedClients) }
 
 // next draws the next read of a workload.
 func (w workload) next(clones stack.Clones) read {
@@ -186,6 +192,7 @@ func workloads(wide tree) []workload {
 	order := example3()
 	return []workload{
 		{Name: "one", Title: "one order", Model: "sale.order", Role: stack.RoleAdmin, Tree: order, Records: 1, One: true, Stride: 1},
+		{Name: "one-32", Title: "one order, 32 clients", Model: "sale.order", Role: stack.RoleAdmin, Tree: order, Records: 1, One: true, Stride: 1, Clients: 32},
 		{Name: "page", Title: "page of 80 orders", Model: "sale.order", Role: stack.RoleAdmin, Tree: order, Records: 80, Page: page(80)},
 		{Name: "large", Title: "5,000 orders", Model: "sale.order", Role: stack.RoleAdmin, Tree: order, Records: 5000, Page: page(5000), Slow: true},
 		{
