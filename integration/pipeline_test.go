@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ func onePool(t *testing.T, pooling bool) *pg.Pool {
 	dsn := shared(t, versions()[0]).DSN
 	if pooling {
 		// Behind a PgBouncer the role has this setting.
-		dsn += "&options=" + url.PathEscape(`-c default_transaction_isolation=repeatable\ read`)
+		dsn += "&options=-c%20default_transaction_isolation%3Drepeatable%5C%20read"
 	}
 	pool, err := pg.Open(t.Context(), pg.Config{DSN: dsn, MaxConns: 1, TransactionPooling: pooling})
 	require.NoError(t, err)
