@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -164,6 +165,19 @@ func columnsOf(alias, text string) []string {
 // columnName is a column with its table's alias, as this package writes both.
 var columnName = regexp.MustCompile(`\b(a[0-9]+)\.("(?:[^"]|"")+"|[a-z_]+)`)
 
+// pageOrder is the order of a page. Where its domain is FALSE whatever the records, Odoo 19.0 answers that there are none before it
+// looks whether the user may order by a field (odoo/orm/models.py, _search).
+func (t table) pageOrder(p *Plan) (ordering, error) {
+	mode := t.scope.c.userMode()
+	order, err := t.order(p.Order, nil, mode)
+	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Kind == Denied && t.scope.c.catalogue.Features.ModernDomains {
+		if result, unsure := t.constant(p.Domain); unsure == nil && result == never {
+			return t.order("id", nil, mode)
+		}
+	}
+	return order, err
+}
+
 // compile writes a plan as SQL. It fails with a delegation where the root's domain, order or rules
 // are Odoo's business, and marks nodes that must be fetched from Odoo as computed.
 func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
@@ -194,7 +208,7 @@ func (c *compiler) compile(p *Plan, q Query) (*statement, error) {
 			result.count, result.countArgs = c.complete(page.selectWhere("SELECT count(*)", conditions))
 		}
 	}
-	order, err := page.order(p.Order, nil, c.userMode())
+	order, err := page.pageOrder(p)
 	if err != nil {
 		return nil, err
 	}
